@@ -1,0 +1,1 @@
+"""Floor 0, words: the values every other folder speaks in."""

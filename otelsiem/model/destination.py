@@ -1,0 +1,107 @@
+"""What a destination is to the rest of the house: limits, encode, exchange, probe. All of it pure.
+
+`encode` is total: every record of the batch is in exactly one payload or in `rejected`, and no payload exceeds the
+limits unless it holds a single record. Time, host and channel come in as a `Moment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from otelsiem.model.exchange import Exchange
+from otelsiem.model.record import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold; also the shape of a lease. Bytes are uncompressed, separators included."""
+
+    records: int = 1000
+    bytes: int = 1 << 20
+    record_bytes: int | None = None
+    age: float = 0.2  # seconds a lease waits for company (flush_timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What purity needs to be told."""
+
+    now: int  # ns since the epoch
+    host: str = ""
+    instance: str = ""
+    channel: str = ""
+    attempt: int = 0
+    draw: float = 0.5  # fresh randomness in [0, 1), for jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One request's worth of records."""
+
+    body: bytes = field(repr=False)
+    indices: Sequence[int]  # of the batch it was encoded from, ascending
+    key: str = ""  # "" = all payloads share one fate; else what must not share a request (an index, a tenant)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)  # content-encoding and the like
+    size: int = 0  # uncompressed bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The payloads of a batch, and the records that can never be sent with the reason for each."""
+
+    payloads: Sequence[Payload]
+    rejected: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How to open connections for HTTP requests."""
+
+    timeout: float = 10.0  # total deadline of one request, seconds
+    ca_file: str = ""
+    verify: bool = True
+    max_reply: int = 4 << 20
+    connections: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Where and how to write records on this machine."""
+
+    path: str
+    rotate_bytes: int = 0  # 0 = never by size
+    rotate_seconds: float = 0.0  # 0 = never by age
+    keep: int = 0  # rotated files kept; 0 = all
+    compression: str = ""  # of rotated files: "" or "gzip"
+    fsync: str = "batch"  # batch: before the write is answered; never: the kernel decides
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """A stream of this process."""
+
+    stream: str = "stdout"
+
+
+Wire: TypeAlias = HttpSettings | FileSettings | StreamSettings
+
+
+class Destination(Protocol):
+    """A service and how to speak to it. A frozen pydantic model: its fields are the YAML keys."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def wire(self) -> Wire:
+        """What kind of transport carries the requests, and its settings."""
+
+    def encode(self, batch: Batch, at: Moment) -> Encoded: ...
+
+    def exchange(self, payload: Payload, at: Moment) -> Exchange: ...
+
+    def probe(self, at: Moment) -> Exchange:
+        """A harmless question whose Delivered means: reachable, and our credentials are good."""

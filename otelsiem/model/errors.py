@@ -1,0 +1,62 @@
+"""Errors that a person reads: each says what is wrong, where, and what to do. Errors of delivery are values instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class OtelsiemError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class MissingExtraError(OtelsiemError):
+    """A part was asked for whose packages are not installed."""
+
+    def __init__(self, part: str, extra: str, module: str) -> None:
+        super().__init__(
+            f"{part} needs the package {module!r}, which is not installed: pip install 'otelsiem[{extra}]'"
+        )
+
+
+class MalformedError(OtelsiemError, ValueError):
+    """The bytes of a request cannot be read; nothing of it was taken."""
+
+
+class TooLargeError(OtelsiemError):
+    """The request is over a size limit; it will not fit later either."""
+
+
+class JournalFullError(OtelsiemError):
+    """No room: come back later. Nothing of this append was taken."""
+
+
+class JournalError(OtelsiemError):
+    """The journal cannot do what was asked; the message says why and what to do."""
+
+
+class JournalLockedError(JournalError):
+    """Another process owns this journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration: where it stands, what it says, what was expected."""
+
+    path: str  # exporters.splunk_hec/soc.endpoint
+    message: str
+    file: str = ""
+    line: int = 0
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file else ""
+        return f"{where}{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigError(OtelsiemError):
+    """A configuration that must not start: every problem at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in problems))

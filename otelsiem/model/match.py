@@ -1,0 +1,114 @@
+"""Conditions on records: which ones an exporter takes. Written by users, compiled once, asked per record.
+
+`match: {events, min_severity, tenants, attributes, any, all, not}`: the keys given must all hold. Event names compare
+without regard to case and with `-`, `.` and space as `_`; event and tenant patterns are globs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from fnmatch import translate
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from otelsiem.model import severity
+from otelsiem.model.record import Batch, Record
+
+Test: TypeAlias = Callable[[Record, Mapping[str, Any]], bool]  # record, resource
+
+
+def canonical(event: str) -> str:
+    """An event name as names are compared."""
+    return event.lower().replace("-", "_").replace(".", "_").replace(" ", "_")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Globs = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class Match(BaseModel):
+    """Which records an exporter takes; what it leaves out is counted as filtered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    events: Globs | None = Field(None, description="event name globs, e.g. `auth*`")
+    min_severity: Annotated[int, BeforeValidator(severity.level), Field(ge=1, le=24)] | None = Field(
+        None, description="level word or SeverityNumber; records below it are left out"
+    )
+    tenants: Globs | None = Field(None, description="tenant id globs")
+    attributes: dict[str, Any] | None = Field(None, description="attribute -> value, glob, or list of them")
+    any_: list[Match] | None = Field(None, alias="any")
+    all_: list[Match] | None = Field(None, alias="all")
+    not_: Match | None = Field(None, alias="not")
+
+    def compile(self) -> Test:
+        """The condition as one callable."""
+        tests: list[Test] = []
+        if self.events is not None:
+            tests.append(_events(self.events))
+        if self.min_severity is not None:
+            tests.append(_severity(self.min_severity))
+        if self.tenants is not None:
+            tests.append(_attribute("tenant.id", self.tenants))
+        tests += [_attribute(key, wanted) for key, wanted in (self.attributes or {}).items()]
+        if self.any_ is not None:
+            tests.append(_any([m.compile() for m in self.any_]))
+        tests += [m.compile() for m in self.all_ or ()]
+        if self.not_ is not None:
+            tests.append(_not(self.not_.compile()))
+        return tests[0] if len(tests) == 1 else _all(tests)
+
+
+def unmatched(test: Test, batch: Batch) -> list[int]:
+    """The indices of the records that the condition leaves out."""
+    out: list[int] = []
+    at = 0
+    for group in batch:
+        resource = group.resource
+        out += [n for n, record in enumerate(group.records, at) if not test(record, resource)]
+        at += len(group.records)
+    return out
+
+
+def _globs(patterns: list[str]) -> Callable[[str], object]:
+    return re.compile("|".join(f"(?:{translate(p)})" for p in patterns) or r"(?!)").match
+
+
+def _events(patterns: list[str]) -> Test:
+    hit = _globs([canonical(p) for p in patterns])
+    return lambda record, _: hit(canonical(record.event)) is not None
+
+
+def _severity(least: int) -> Test:
+    return lambda record, _: record.severity >= least
+
+
+def _attribute(key: str, wanted: object) -> Test:
+    choices = wanted if isinstance(wanted, list) else [wanted]
+    hit = _globs([c for c in choices if isinstance(c, str)])
+    exact = [c for c in choices if not isinstance(c, str)]
+
+    def test(record: Record, resource: Mapping[str, Any]) -> bool:
+        value = record.attributes.get(key, resource.get(key))
+        if isinstance(value, str):
+            return hit(value) is not None
+        return any(type(value) is type(c) and value == c for c in exact)
+
+    return test
+
+
+def _all(tests: list[Test]) -> Test:
+    return lambda record, resource: all(test(record, resource) for test in tests)
+
+
+def _any(tests: list[Test]) -> Test:
+    return lambda record, resource: any(test(record, resource) for test in tests)
+
+
+def _not(test: Test) -> Test:
+    return lambda record, resource: not test(record, resource)
