@@ -1,0 +1,110 @@
+"""Lines of a batch cut into payloads: exact in bytes and count, every record in one payload or rejected.
+
+A batch is encoded in one go. Only when that fails, because a record holds what no encoder takes, each record is
+encoded by itself: the bad one is rejected, its neighbours are not harmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import TypeAlias
+
+from otelsiem.formats.gzip import WORTHWHILE, compress
+from otelsiem.model.destination import Encoded, Limits, Payload
+from otelsiem.model.record import Batch, count, cut
+
+Lines: TypeAlias = tuple[bytes, Sequence[str]]  # one line per record, each ends with \n; the payload keys or nothing
+Write: TypeAlias = Callable[[Batch], Lines]
+
+
+def payloads(batch: Batch, write: Write, limits: Limits, *, gzip: bool = False) -> Encoded:
+    """The batch as payloads. A record over the byte limit goes alone, one over `limits.record_bytes` is rejected."""
+    size = count(batch)
+    if not size:
+        return Encoded(())
+    try:
+        whole, keys = write(batch)
+    except (ValueError, TypeError, RecursionError):
+        return _cut(*_one_by_one(batch, write, size), limits, gzip=gzip)
+    if not keys and size <= limits.records and (parts := _parts(whole, size, limits)):
+        return Encoded(tuple([_payload(whole[part], indices, "", gzip=gzip) for part, indices in parts]))
+    lines = whole.split(b"\n")[:-1]
+    return _cut([*zip(range(size), lines, keys or repeat("", size), strict=True)], {}, limits, gzip=gzip)
+
+
+def _parts(whole: bytes, size: int, limits: Limits) -> list[tuple[slice, range]]:
+    """Where to cut lines without keys, found from the limits back; nothing when a line may be over its own limit.
+
+    Splitting 1,000 lines and joining them costs 0.7 us each, this 0.1.
+    """
+    parts: list[tuple[slice, range]] = []
+    start = first = 0
+    while start < len(whole):
+        stop = whole.rfind(b"\n", start, start + limits.bytes) + 1 or whole.find(b"\n", start) + 1
+        if limits.record_bytes is not None and stop - start > limits.record_bytes:
+            return []
+        count = _lines(whole, start, stop, size - first)
+        parts.append((slice(start, stop), range(first, first + count)))
+        start, first = stop, first + count
+    return parts
+
+
+def _lines(whole: bytes, start: int, stop: int, left: int) -> int:
+    """How many of the `left` lines end by `stop`, counted on the shorter side (0.2 us per kilobyte)."""
+    if len(whole) - stop < stop - start:
+        return left - whole.count(b"\n", stop)
+    return whole.count(b"\n", start, stop)
+
+
+_Line: TypeAlias = tuple[int, bytes, str]
+
+
+def _one_by_one(batch: Batch, write: Write, size: int) -> tuple[list[_Line], dict[int, str]]:
+    lines: list[_Line] = []
+    rejected: dict[int, str] = {}
+    for index in range(size):
+        try:
+            line, keys = write(cut(batch, index, index + 1))
+        except UnicodeError:
+            rejected[index] = "cannot be encoded: it holds text that is not valid Unicode"
+        except (ValueError, TypeError, RecursionError) as error:
+            rejected[index] = f"cannot be encoded: {type(error).__name__}"  # the message may hold the data
+        else:
+            lines.append((index, line[:-1], keys[0] if keys else ""))
+    return lines, rejected
+
+
+def _cut(lines: list[_Line], rejected: dict[int, str], limits: Limits, *, gzip: bool) -> Encoded:
+    made: list[Payload] = []
+    for key, members in _by_key(lines).items():
+        part: list[bytes] = []
+        indices: list[int] = []
+        size = 0
+        for index, line in members:
+            length = len(line) + 1  # and its newline
+            if limits.record_bytes is not None and length > limits.record_bytes:
+                rejected[index] = f"too large: {length} bytes, the limit for one event is {limits.record_bytes}"
+                continue
+            if part and (size + length > limits.bytes or len(part) >= limits.records):
+                made.append(_payload(b"\n".join([*part, b""]), indices, key, gzip=gzip))
+                part, indices, size = [], [], 0
+            part.append(line)
+            indices.append(index)
+            size += length
+        if part:
+            made.append(_payload(b"\n".join([*part, b""]), indices, key, gzip=gzip))
+    return Encoded(tuple(made), rejected)
+
+
+def _by_key(lines: list[_Line]) -> dict[str, list[tuple[int, bytes]]]:
+    grouped: dict[str, list[tuple[int, bytes]]] = {}
+    for index, line, key in lines:
+        grouped.setdefault(key, []).append((index, line))
+    return grouped
+
+
+def _payload(body: bytes, indices: Sequence[int], key: str, *, gzip: bool) -> Payload:
+    if gzip and len(body) > WORTHWHILE:
+        return Payload(compress(body), indices, key, {"Content-Encoding": "gzip"}, len(body))
+    return Payload(body, indices, key, {}, len(body))

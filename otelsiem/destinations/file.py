@@ -1,0 +1,111 @@
+"""JSON lines in a file on this machine: one normalised event a line, rotated by size or age.
+
+Guarantees: a line is a whole record; what was answered as written is on the disk (`fsync: batch`); a full disk or a
+missing directory holds back records, it never loses them. No rotated file is deleted unless `max_backups` says so.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from otelsiem.delivery.judge import judge
+from otelsiem.destinations._payloads import Lines, payloads
+from otelsiem.destinations._settings import SETTINGS, Duration
+from otelsiem.formats.json import Product, events
+from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload
+from otelsiem.model.exchange import Answer, Exchange, Reply, WriteRequest
+from otelsiem.model.outcome import Delivered, Hold, Outcome
+from otelsiem.model.record import Batch
+
+DAY = 86_400.0
+
+_encoder = msgspec.json.Encoder()
+
+
+def _path(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("names no file")
+    if value.endswith("/"):
+        raise ValueError("is a directory; name the file in it, for example audit.jsonl")
+    return value
+
+
+class Rotation(BaseModel):
+    """When a file is closed and the next one begun."""
+
+    model_config = SETTINGS
+
+    max_megabytes: int = Field(100, ge=0, description="size at which a file is rotated; 0 = never by size")
+    max_age: Duration | None = Field(None, description="age at which a file is rotated; unset = never by age")
+    max_backups: int = Field(0, ge=0, description="rotated files to keep; 0 = all of them")
+    compression: Literal["none", "gzip"] = Field("none", description="of rotated files")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _days(cls, data: Any) -> Any:
+        """`max_days` is `max_age` in days: in the Collector it deletes files by age, which an audit log must not do."""
+        if not isinstance(data, dict) or "max_days" not in data:
+            return data
+        data = dict(data)
+        days = data.pop("max_days")
+        if "max_age" in data:
+            raise ValueError("max_days and max_age mean the same; write one of them")
+        if isinstance(days, bool) or not isinstance(days, int | float) or days < 0:
+            raise ValueError("max_days must be a number of days")
+        return {**data, "max_age": days * DAY} if days else data
+
+
+class File(BaseModel):
+    """Events as JSON lines in a file, for a forwarder or for a person with `jq`."""
+
+    model_config = SETTINGS
+
+    path: Annotated[str, AfterValidator(_path)] = Field(description="the file to append to")
+    format: Literal["json"] = Field("json", description="one normalised event a line")
+    rotation: Rotation | None = Field(None, description="when to begin a new file; unset = never")
+    fsync: Literal["batch", "never"] = Field(
+        "batch", description="batch: on the disk before a write counts as done; never: when the kernel decides"
+    )
+    mode: str = Field("0600", pattern=r"^0?[0-7]{3}$", description="permissions of new files, octal in quotes")
+    product: Product = Field(Product(), description="vendor, product and version, where the resource must not decide")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits()
+
+    @property
+    def wire(self) -> FileSettings:
+        rotation = self.rotation or Rotation(max_megabytes=0)
+        return FileSettings(
+            path=self.path,
+            rotate_bytes=rotation.max_megabytes << 20,
+            rotate_seconds=rotation.max_age or 0.0,
+            keep=rotation.max_backups,
+            compression="" if rotation.compression == "none" else rotation.compression,
+            fsync=self.fsync,
+            mode=int(self.mode, 8),
+        )
+
+    def encode(self, batch: Batch, at: Moment) -> Encoded:
+        def write(part: Batch) -> Lines:
+            return _encoder.encode_lines(events(part, at, self.product)), ()
+
+        return payloads(batch, write, self.limits)
+
+    def exchange(self, payload: Payload, at: Moment) -> Exchange:
+        reply = yield WriteRequest(payload.body)
+        return _written(reply, at)
+
+    def probe(self, at: Moment) -> Exchange:
+        reply = yield WriteRequest(b"")  # opens the file, writes nothing
+        return _written(reply, at)
+
+
+def _written(reply: Reply, at: Moment) -> Outcome:
+    """A write that was not done blames the disk or the operator, never the records."""
+    if isinstance(reply, Answer):
+        return Delivered() if 200 <= reply.status < 300 else Hold(f"the write was answered with {reply.status}")
+    return judge(reply, at.now)

@@ -1,0 +1,154 @@
+"""How HEC events of one shape are laid out: struct types with the fields that such records have, filled by one call.
+
+A document that has every field must be asked for each whether it is there; a type made for the shape need not be, and
+is filled in C. Guarantees: the bytes are those of the general way (`json.document`); what is not plain (a null,
+an object, an attack technique, an outcome to translate) has no layout and goes that way. Layouts are kept for
+the process, because making one costs as much as twenty records; shapes come from senders, so few are kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from otelsiem.formats.json import Event
+from otelsiem.formats.shape import shape
+from otelsiem.formats.values import PLAIN
+
+Row: TypeAlias = Sequence[Any]  # a record's attribute values, None, then what the group's resource says
+Pick: TypeAlias = Callable[[Row], tuple[Any, ...]]
+Signature: TypeAlias = tuple[Any, ...]  # the attribute keys, then the types of their values
+
+MOST_KEYS, LONGEST_KEYS = 64, 4096  # of one shape, so that all layouts together stay below some megabytes
+
+_CAREFUL = frozenset({float, list})  # plain when what is in them is
+_PLAIN = PLAIN | _CAREFUL
+_FIELDS = Event.__struct_fields__
+_HEAD = tuple([name for name in _FIELDS[: _FIELDS.index("source")] if name != "body"])  # the body is text: `message`
+_ATTRIBUTES = _FIELDS[_FIELDS.index("source") : _FIELDS.index("target")]
+_TAIL = tuple([name for name in _FIELDS[_FIELDS.index("target") :] if name != "mitre_attack"])
+_CIM = (
+    "user", "src", "dest", "app", "signature", "status", "object", "object_id", "object_category", "vendor_product",
+)  # fmt: skip
+_TARGET = ("id", "type", "name")
+_USER = ("user_name", "user_id", "user_email")
+_INDEXED = ("tenant_id", "agent_id", "correlation_id", "constitutional_hash")
+
+
+class Layout(NamedTuple):
+    """A struct type for one shape, and what to pick for it from a row."""
+
+    make: Callable[..., msgspec.Struct]  # its fields in order: the head, the attributes, the tail, CIM's names
+    attributes: Pick
+    metadata: Callable[[Mapping[str, Any], Row], Any]
+    pivots: Pick  # tenant, agent, correlation, hash, user, src, outcome; None for what is not there
+    target: Pick | None  # its id, type and name
+    careful: Pick | None  # what must be `unharmed` for a record to be written this way
+
+
+class Layouts:
+    """The layouts of a process: at most `size`, so that senders who invent shapes cannot fill the memory.
+
+    When it is full, only every 64th newcomer gets in, for the one that was not asked for longest: a flood of shapes
+    then costs little and the layouts in use stay. Calls of several threads do no harm: each step is one call in C.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[object, ...], Layout | None] = OrderedDict()
+        self._away = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, signature: Signature, said: tuple[str, ...]) -> Layout | None:
+        """The layout for this signature in a group whose resource says this; None: there is none."""
+        key = (signature, said)
+        try:
+            found = self._kept[key]
+            self._kept.move_to_end(key)
+        except KeyError:
+            return self._new(key, signature, said)
+        return found
+
+    def _new(self, key: tuple[object, ...], signature: Signature, said: tuple[str, ...]) -> Layout | None:
+        half = len(signature) // 2
+        if (
+            half > MOST_KEYS
+            or not _PLAIN.issuperset(signature[half:])
+            or sum(map(len, signature[:half])) > LONGEST_KEYS
+        ):
+            return None
+        if len(self._kept) >= self._size:
+            self._away += 1
+            if self._away % 64:
+                return None
+            self._kept.popitem(last=False)
+        made = self._kept[key] = layout(signature[:half], signature[half:], said)
+        return made
+
+
+def layout(keys: Sequence[str], types: Sequence[type], said: Sequence[str]) -> Layout | None:
+    """The layout for attributes of these plain types in a group whose resource says `said`; None: there is none."""
+    plan = shape(keys)
+    where = {key: n for n, key in enumerate(keys)}
+    flat = {name: where[key] for name, key in plan.moved}
+    target = {name: where[key] for name, key in plan.target}
+    at = {name: n for n, name in enumerate(said, len(keys) + 1)} | flat
+    none = len(keys)  # the place in the row where nothing stands
+    user = next((flat[name] for name in _USER if name in flat), none)
+    texts = [*[at.get(name, none) for name in _INDEXED], user]
+    # Indexed fields are texts, and CIM's names skip a 0 as well as what is not there.
+    if any(types[n] is not str for n in (*texts, *target.values()) if n < none):
+        return None
+    if plan.attack or plan.heads or (plan.outcomes and "outcome" not in flat):
+        return None
+    main = [name for name in _ATTRIBUTES if name in at]
+    careful = [n for n, kind in enumerate(types) if kind in _CAREFUL]
+    try:
+        return Layout(
+            make=_struct([*_HEAD, *main, *_TAIL, *_CIM], {"siem": "_siem"}),
+            attributes=_pick([at[name] for name in main]),
+            metadata=_metadata(plan.rest, where),
+            pivots=_pick([*texts, flat.get("src_ip", none), flat.get("outcome", none)]),
+            target=_pick([target.get(name, none) for name in _TARGET]) if target else None,
+            careful=_pick(careful) if careful else None,
+        )
+    except (ValueError, UnicodeError):  # a key that cannot be a field's name: quotes, control characters
+        return None
+
+
+def unharmed(value: Any) -> bool:
+    """Whether JSON has this float or list as it is: a finite number, a list of plain values."""
+    return isfinite(value) if type(value) is float else PLAIN.issuperset(map(type, value))
+
+
+def _metadata(rest: tuple[str, ...] | None, where: Mapping[str, int]) -> Callable[[Mapping[str, Any], Row], Any]:
+    """The attributes that do not move: all of them as they are, or a struct of the rest."""
+    if rest is None:
+        return lambda attributes, _row: attributes
+    make, pick = _struct(rest), _pick([where[key] for key in rest])
+    return lambda _attributes, row: make(*pick(row))
+
+
+def _struct(names: Sequence[str], spelled: Mapping[str, str] | None = None) -> Callable[..., msgspec.Struct]:
+    """A struct type with these fields, which leaves out what is None; attribute keys are no names in Python."""
+    fields: list[tuple[str, Any, Any]] = [(f"f{n}", Any, None) for n in range(len(names))]
+    spelled = spelled or {}
+    rename = {f"f{n}": spelled.get(name, name) for n, name in enumerate(names)}
+    return msgspec.defstruct("Laid", fields, rename=rename, omit_defaults=True, gc=False)
+
+
+def _pick(places: Sequence[int]) -> Pick:
+    """These values as a tuple, whatever their number is."""
+    if not places:
+        return lambda _row: ()
+    if len(places) == 1:
+        place = places[0]
+        return lambda row: (row[place],)
+    return itemgetter(*places)

@@ -1,0 +1,1 @@
+"""Floor 1: OTLP bytes to records and back. Pure."""

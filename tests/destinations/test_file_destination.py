@@ -1,0 +1,87 @@
+"""File: Collector keys, lines that are whole records, and writes that never blame them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from pydantic import ValidationError
+
+from otelsiem.destinations.file import File
+from otelsiem.model.destination import FileSettings, Moment
+from otelsiem.model.exchange import Answer, Failure, Reply, WriteRequest
+from otelsiem.model.outcome import Delivered, Hold, Outcome, Retry
+from otelsiem.model.record import Batch, count
+from otelsiem.testing.conformance import check_encode, drive, sample
+from tests.formats import strategies
+
+AT = Moment(now=1_767_225_601_000_000_000)
+
+
+def file(**settings: Any) -> File:
+    return File.model_validate({"path": "audit.jsonl", **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "wire"),
+    [
+        ({}, FileSettings("audit.jsonl")),
+        ({"rotation": {}}, FileSettings("audit.jsonl", rotate_bytes=100 << 20)),
+        ({"rotation": {"max_megabytes": 5, "max_backups": 3, "compression": "gzip"}},
+         FileSettings("audit.jsonl", rotate_bytes=5 << 20, keep=3, compression="gzip")),
+        ({"rotation": {"max_megabytes": 0, "max_age": "12h"}}, FileSettings("audit.jsonl", rotate_seconds=43_200.0)),
+        ({"rotation": {"max_megabytes": 0, "max_days": 2}}, FileSettings("audit.jsonl", rotate_seconds=172_800.0)),
+        ({"rotation": {"max_megabytes": 0, "max_days": 0}}, FileSettings("audit.jsonl")),
+        ({"fsync": "never", "mode": "0640"}, FileSettings("audit.jsonl", fsync="never", mode=0o640)),
+    ],
+)  # fmt: skip
+def test_settings_reach_the_transport(settings: dict[str, Any], wire: FileSettings) -> None:
+    assert file(**settings).wire == wire
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"path": ""}, "names no file"),
+        ({"path": "logs/"}, "directory"),
+        ({"path": "a\0b"}, "names no file"),
+        ({"format": "proto"}, "json"),
+        ({"fsync": "sometimes"}, "batch"),
+        ({"mode": "rw"}, "match pattern"),
+        ({"rotation": {"max_days": 1, "max_age": "1h"}}, "one of them"),
+        ({"rotation": {"max_days": "two"}}, "number of days"),
+        ({"rotation": {"max_megabytes": -1}}, "greater than or equal"),
+    ],
+)
+def test_wrong_settings(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        file(**settings)
+
+
+@given(strategies.batches)
+@settings(deadline=None)
+def test_every_line_is_one_document(batch: Batch) -> None:
+    encoded = check_encode(file(), batch, AT)
+    body = b"".join(payload.body for payload in encoded.payloads)
+    assert len([json.loads(line) for line in body.split(b"\n")[:-1]]) == count(batch)
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [(Answer(200), Delivered), (Answer(400), Hold), (Answer(500), Hold), (Failure("disk", "no space left"), Retry)],
+)
+def test_a_write_never_blames_the_records(reply: Reply, verdict: type[Outcome]) -> None:
+    payload = file().encode(sample(), AT).payloads[0]
+    asked = next(file().exchange(payload, AT))
+    assert isinstance(asked, WriteRequest)
+    assert asked.body == payload.body
+    assert isinstance(drive(file().exchange(payload, AT), reply), verdict)
+    assert isinstance(drive(file().probe(AT), reply), verdict)
+
+
+def test_the_probe_writes_nothing() -> None:
+    asked = next(file().probe(AT))
+    assert isinstance(asked, WriteRequest)
+    assert asked.body == b""
