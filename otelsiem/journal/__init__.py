@@ -1,0 +1,1 @@
+"""Floor 2: the durable log that is the only queue."""

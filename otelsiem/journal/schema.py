@@ -1,0 +1,118 @@
+"""The tables of the SQLite journal, and how a file is recognised as ours, as foreign, as torn or as too new."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from otelsiem.model.errors import JournalError
+
+APPLICATION = 0x4F53_494D  # "OSIM", at byte 68 of the file
+VERSION = 1
+PAGE = 16 << 10
+WAL_KEPT = 16 << 20
+
+TABLES = """
+CREATE TABLE pipeline(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL,
+  received INTEGER NOT NULL, filtered INTEGER NOT NULL, refused INTEGER NOT NULL,
+  letters INTEGER NOT NULL, written INTEGER NOT NULL);
+CREATE TABLE exporter(id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline INTEGER NOT NULL, name TEXT NOT NULL,
+  start INTEGER NOT NULL, low INTEGER NOT NULL, ranges BLOB NOT NULL, delivered INTEGER NOT NULL, dead INTEGER NOT NULL,
+  filtered INTEGER NOT NULL, purged INTEGER NOT NULL, due INTEGER NOT NULL, memory BLOB, UNIQUE(pipeline, name));
+CREATE TABLE due(exporter INTEGER NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  reason TEXT NOT NULL, first INTEGER NOT NULL, taken INTEGER NOT NULL, record BLOB NOT NULL,
+  PRIMARY KEY(exporter, position)) WITHOUT ROWID;
+CREATE INDEX due_at ON due(exporter, at, position);
+CREATE TABLE dead(number INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL, position INTEGER NOT NULL,
+  reason TEXT NOT NULL, attempts INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  taken INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(owner, position));
+CREATE INDEX dead_owner ON dead(owner);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySql:
+    """A pipeline's entries are a table of their own: every insert is an append, every read one seek."""
+
+    create: str
+    insert: str
+    holding: str
+    mark: str
+    oldest: str
+    drop: str
+
+
+@cache
+def entry_sql(pipeline: int) -> EntrySql:
+    """The statements for one pipeline's table."""
+    table = f"entry_{pipeline:d}"  # the id is our own integer
+    columns = "first, records, size, taken, before, blob"
+    start = f"coalesce((SELECT max(first) FROM {table} WHERE first <= ?), 0)"  # noqa: S608 - see above
+    return EntrySql(
+        f"CREATE TABLE {table}(first INTEGER PRIMARY KEY, records INTEGER NOT NULL, size INTEGER NOT NULL,"
+        " taken INTEGER NOT NULL, before INTEGER NOT NULL, blob BLOB NOT NULL)",
+        f"INSERT INTO {table} VALUES(?,?,?,?,?,?)",
+        f"SELECT {columns} FROM {table} WHERE first >= {start} ORDER BY first LIMIT ?",  # noqa: S608 - see above
+        f"SELECT first, records, taken, before, length(blob) FROM {table} WHERE first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608 - see above
+        f"SELECT first, records, taken, before, length(blob) FROM {table} WHERE first < ? ORDER BY first LIMIT ?",  # noqa: S608 - see above
+        f"DELETE FROM {table} WHERE first < ?",  # noqa: S608 - see above
+    )
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes, on a file that is ours. JournalError says what else it is."""
+    # SQLite gives the -wal and -shm files the mode of this one.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0, cached_statements=256)
+    try:
+        _prepare(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise JournalError(f"{path} cannot be opened as a journal: {error}; {_advice(error)}") from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can neither write nor checkpoint."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=1
+    )
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA busy_timeout=0")  # a checkpoint never waits for a reader (2 s would be a commit of 2 s)
+    application, version, tables = (
+        db.execute(sql).fetchone()[0]
+        for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    )
+    if tables and application != APPLICATION:
+        raise JournalError(f"{path} is a SQLite database, but not a journal of otelsiem; use another directory")
+    if version > VERSION:
+        raise JournalError(
+            f"{path} has schema {version}, this otelsiem knows {VERSION}: start the newer version that wrote it"
+        )
+    if not tables:
+        db.execute(f"PRAGMA page_size={PAGE}")
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only before the first table
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute(f"PRAGMA journal_size_limit={WAL_KEPT}")  # what a long reader let the log grow to is given back
+    db.execute("PRAGMA secure_delete=OFF")
+    if not tables:
+        db.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
+        )
+
+
+def _advice(error: sqlite3.DatabaseError) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return "the file is torn or foreign: move it away (records in it can be recovered with `sqlite3 … .recover`)"
+    return "check the disk and the permissions"

@@ -1,0 +1,344 @@
+"""The shelf in SQLite: statements, checkpoints, vacuum and the room on the disk.
+
+One connection writes and checkpoints (two can corrupt a WAL before SQLite 3.51.3); another, read-only, is used by
+everybody else, one statement at a time under the turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from otelsiem.journal.reserve import Reserve
+from otelsiem.journal.schema import PAGE, entry_sql, open_reader, open_writer
+from otelsiem.journal.shelf import DeadRow, DeskRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
+from otelsiem.journal.state import MOST_RANGES, State, unpacked_ranges
+from otelsiem.journal.turn import TURN
+from otelsiem.model.errors import JournalError
+
+NAME = "journal.sqlite"
+WAL_MOST = 4 << 20  # checkpoint here: in the writer, small and often, is the calmest (measured p99)
+WAL_STEP = 1 << 20
+FREE_MOST = 64 << 20  # of free pages; above, they go back to the file system
+
+PATIENCE = 5.0  # seconds for a stranger's lock
+
+_PLACE = "start, low, ranges, delivered, dead, filtered, purged, due"
+_DUE = "position, at, attempts, reason, first, taken, record"
+_DEAD = "position, reason, attempts, first, last, taken, record"
+
+
+class Tables:
+    """Rows in SQLite. `at` is called at named points, for tests that kill the process there."""
+
+    most_ranges = MOST_RANGES
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+
+    def __init__(
+        self, directory: Path, *, most: int, floor: int, reserve: int, at: Callable[[str], None] | None = None
+    ) -> None:
+        self._path = directory / NAME
+        self._most, self._floor, self._at = most, floor, at
+        self._reserve = Reserve(directory, reserve)
+        self._db = open_writer(self._path)
+        self._truncate = False
+        self._wal = WAL_MOST  # bytes, estimated; unknown at the start, so the first commit checkpoints
+        self._used = self._free = 0
+        self._size = 0
+        try:
+            self._reserve.make()
+            self._measure()
+            self._reader = open_reader(self._path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def no_room(self, error: Exception) -> bool:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+    # --- the writer's thread: what is there ----------------------------------------------------------------------
+
+    def load(self) -> Stock:
+        db = self._db
+        lines = [LineRow(*row) for row in db.execute("SELECT * FROM pipeline ORDER BY id")]
+        desks = [
+            DeskRow(id_, pipeline, name, State(start, low, unpacked_ranges(ranges), *counters), memory)
+            for id_, pipeline, name, memory, start, low, ranges, *counters in db.execute(
+                f"SELECT id, pipeline, name, memory, {_PLACE} FROM exporter ORDER BY id"  # noqa: S608 - our own names
+            )
+        ]
+        oldest = {line.id: marks[0] for line in lines if (marks := self.oldest(line.id, line.next, 1))}
+        times = {
+            desk.id: db.execute("SELECT at FROM due WHERE exporter=? ORDER BY at LIMIT 1", (desk.id,)).fetchone()
+            for desk in desks
+        }
+        return Stock(lines, desks, oldest, {id_: row[0] for id_, row in times.items() if row})
+
+    def oldest(self, pipeline: int, below: int, most: int) -> Sequence[Mark]:
+        return [_mark(row) for row in self._db.execute(entry_sql(pipeline).oldest, (below, most))]
+
+    def holding(self, pipeline: int, position: int) -> Mark | None:
+        row = self._db.execute(entry_sql(pipeline).mark, (position,)).fetchone()
+        return _mark(row) if row else None
+
+    def due_positions(self, desk: int) -> Sequence[int]:
+        return [row[0] for row in self._db.execute("SELECT position FROM due WHERE exporter=?", (desk,))]
+
+    def graves(self, owner: int, after: int, most: int, positions: Sequence[int] | None) -> Sequence[Grave]:
+        sql = f"SELECT number, owner, {_DEAD} FROM dead WHERE owner=? AND "  # noqa: S608 - our own names
+        if positions is None:
+            rows = self._db.execute(sql + "number > ? ORDER BY number LIMIT ?", (owner, after, most)).fetchall()
+        else:
+            wanted = json.dumps(sorted(set(positions)))
+            sql += "position IN (SELECT value FROM json_each(?)) AND number > ? ORDER BY number LIMIT ?"
+            rows = self._db.execute(sql, (owner, wanted, after, most)).fetchall()
+        return [_grave(row) for row in rows]
+
+    def last_grave(self) -> int:
+        number: int = self._db.execute("SELECT coalesce(max(number), 0) FROM dead").fetchone()[0]
+        return number
+
+    # --- the writer's thread: changes ----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                # Nobody else should write this file; a person with the sqlite3 shell might.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(0.005)
+
+    def commit(self) -> None:
+        self._db.execute("COMMIT")
+        self._wal += 4 * PAGE  # roots, pipeline, free list, pointer map
+
+    def roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def add_line(self, name: str) -> int:
+        id_ = self._db.execute("INSERT INTO pipeline VALUES(NULL,?,0,0,0,0,0,0)", (name,)).lastrowid
+        assert id_ is not None
+        self._db.execute(entry_sql(id_).create)
+        return id_
+
+    def save_line(self, row: LineRow) -> None:
+        self._db.execute(
+            "UPDATE pipeline SET next=?, received=?, filtered=?, refused=?, letters=?, written=? WHERE id=?",
+            (row.next, row.received, row.filtered, row.refused, row.letters, row.written, row.id),
+        )
+
+    def add_desk(self, pipeline: int, name: str, place: State) -> int:
+        id_ = self._db.execute(
+            "INSERT INTO exporter VALUES(NULL,?,?,?,?,?,?,?,?,?,?,NULL)", (pipeline, name, place.start, *_place(place))
+        ).lastrowid
+        assert id_ is not None
+        return id_
+
+    def save_desk(self, desk: int, place: State) -> None:
+        self._db.execute(
+            "UPDATE exporter SET low=?, ranges=?, delivered=?, dead=?, filtered=?, purged=?, due=? WHERE id=?",
+            (*_place(place), desk),
+        )
+
+    def save_memory(self, desk: int, memory: bytes) -> None:
+        self._db.execute("UPDATE exporter SET memory=? WHERE id=?", (memory, desk))
+        self._wal += len(memory)
+
+    def drop_desk(self, desk: int) -> None:
+        self._db.execute("DELETE FROM due WHERE exporter=?", (desk,))
+        self._db.execute("DELETE FROM dead WHERE owner=?", (desk,))
+        self._db.execute("DELETE FROM exporter WHERE id=?", (desk,))
+
+    def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None:
+        self._db.executemany(
+            entry_sql(pipeline).insert,
+            [(row.first, row.records, row.size, row.taken, row.before, row.blob) for row in rows],
+        )
+        self._wal += sum([len(row.blob) + PAGE for row in rows])
+
+    def drop_entries(self, pipeline: int, end: int) -> None:
+        dropped = self._db.execute(entry_sql(pipeline).drop, (end,)).rowcount
+        self._wal += (
+            3 * PAGE * dropped
+        )  # a trunk page of the free list and pointer maps; the data itself is not written
+        if self._at is not None:
+            self._at("delete.after")
+
+    def add_due(self, desk: int, rows: Iterable[DueRow]) -> None:
+        sql = f"INSERT OR REPLACE INTO due(exporter, {_DUE}) VALUES(?,?,?,?,?,?,?,?)"
+        for row in rows:
+            self._db.execute(
+                sql, (desk, row.position, row.at, row.attempts, row.reason, row.first, row.taken, row.record)
+            )
+            self._wal += 2 * len(row.record) + 200
+
+    def drop_due(self, desk: int, positions: Iterable[int]) -> list[int]:
+        sql = "DELETE FROM due WHERE exporter=? AND position=?"
+        return [position for position in positions if self._db.execute(sql, (desk, position)).rowcount]
+
+    def add_dead(self, owner: int, rows: Iterable[DeadRow]) -> None:
+        sql = f"INSERT OR REPLACE INTO dead(owner, {_DEAD}) VALUES(?,?,?,?,?,?,?,?)"
+        for row in rows:
+            self._db.execute(
+                sql, (owner, row.position, row.reason, row.attempts, row.first, row.last, row.taken, row.record)
+            )
+            self._wal += 2 * len(row.record) + 200
+
+    def drop_dead(self, numbers: Sequence[int], *, shred: bool) -> None:
+        if shred:  # somebody wants these gone: overwrite them, and soon their copies in the log
+            self._db.execute("PRAGMA secure_delete=ON")
+            self._truncate, self._wal = True, WAL_MOST
+        try:
+            self._db.executemany("DELETE FROM dead WHERE number=?", [(number,) for number in numbers])
+        finally:
+            if shred:
+                self._db.execute("PRAGMA secure_delete=OFF")
+
+    # --- any thread ----------------------------------------------------------------------------------------------
+
+    def entries(self, pipeline: int, position: int, most: int) -> Sequence[EntryRow]:
+        return [EntryRow(*row) for row in self._read(entry_sql(pipeline).holding, (position, most))]
+
+    def entry_mark(self, pipeline: int, position: int) -> Mark | None:
+        rows = self._read(entry_sql(pipeline).mark, (position,))
+        return _mark(rows[0]) if rows else None
+
+    def due_rows(self, desk: int, most: int) -> Sequence[DueRow]:
+        sql = f"SELECT {_DUE} FROM due WHERE exporter=? ORDER BY at, position LIMIT ?"  # noqa: S608 - our own names
+        return [DueRow(*row) for row in self._read(sql, (desk, most))]
+
+    def due_row(self, desk: int, position: int) -> DueRow | None:
+        rows = self._read(f"SELECT {_DUE} FROM due WHERE exporter=? AND position=?", (desk, position))  # noqa: S608 - same
+        return DueRow(*rows[0]) if rows else None
+
+    def first_due(self, desk: int) -> DueRow | None:
+        rows = self._read(f"SELECT {_DUE} FROM due WHERE exporter=? ORDER BY position LIMIT 1", (desk,))  # noqa: S608 - same
+        return DueRow(*rows[0]) if rows else None
+
+    def dead_row(self, owner: int, position: int) -> DeadRow | None:
+        rows = self._read(f"SELECT {_DEAD} FROM dead WHERE owner=? AND position=?", (owner, position))  # noqa: S608 - same
+        return DeadRow(*rows[0]) if rows else None
+
+    def dead_rows(self, owners: Sequence[int] | None, most: int, skip: int) -> Sequence[Grave]:
+        sql = f"SELECT number, owner, {_DEAD} FROM dead "  # noqa: S608 - our own names
+        if owners is None:
+            return [_grave(row) for row in self._read(sql + "ORDER BY number LIMIT ? OFFSET ?", (most, skip))]
+        sql += "WHERE owner IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ? OFFSET ?"
+        return [_grave(row) for row in self._read(sql, (json.dumps(list(owners)), most, skip))]
+
+    def _read(self, sql: str, values: tuple[int | str, ...]) -> list[tuple[Any, ...]]:
+        with TURN:
+            return self._reader.execute(sql, values).fetchall()
+
+    # --- room ----------------------------------------------------------------------------------------------------
+
+    @property
+    def bytes(self) -> int:
+        return self._size
+
+    def full(self) -> bool:
+        return not self._reserve.whole or self._used >= self._most or _room(self._path) < self._floor
+
+    def tidy(self) -> bool:
+        self._measure()
+        crowded = self._used - self._log < self._most <= self._used  # full by the length of the log alone
+        if crowded or self._wal >= WAL_MOST:
+            self._truncate = self._truncate or crowded
+            self._checkpoint()
+            self._measure()
+        if not self._reserve.whole and _room(self._path) >= self._floor + 2 * WAL_MOST:
+            self._reserve.make()
+        if self._free <= FREE_MOST:
+            return False
+        # `execute` would step the statement once and free a single page.
+        self._db.executescript("PRAGMA incremental_vacuum(256)")
+        self._wal += 256 * PAGE
+        return True
+
+    def rescue(self) -> bool:
+        unlinked = self._reserve.unlink()
+        if unlinked and self._at is not None:
+            self._at("reserve.unlinked")
+        self._checkpoint()
+        return unlinked
+
+    def _checkpoint(self) -> None:
+        """RESTART: the log is used again from its beginning. With a reader in the way: after a later commit."""
+        if self._at is not None:
+            self._at("checkpoint.before")
+        kind = "TRUNCATE" if self._truncate else "RESTART"
+        busy = self._db.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()[0]
+        # Each attempt costs about a millisecond: with a reader in the way the next one comes 1 MiB later.
+        self._wal = WAL_MOST - WAL_STEP if busy else 0
+        self._truncate = self._truncate and bool(busy)
+        if self._at is not None:
+            self._at("checkpoint.after")
+
+    def _measure(self) -> None:
+        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
+        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        self._log = _length(self._path.with_name(NAME + "-wal"))
+        self._free = free * PAGE
+        self._used = (pages - free) * PAGE + self._log
+        self._size = pages * PAGE + self._log
+
+    def reopen(self) -> None:
+        with TURN:
+            self._reader.close()
+            self._db.close()
+            self._db = open_writer(self._path)
+            # Only a complete checkpoint proves that the disk takes and keeps what it is given.
+            if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise JournalError("somebody else reads the journal, so its log cannot be settled")
+            self._reader = open_reader(self._path)
+        self._wal = 0
+        self._measure()
+
+    def close(self) -> None:
+        with TURN:
+            self._reader.close()
+        self._db.close()  # the last connection: checkpoints and removes the log
+
+
+def _place(place: State) -> tuple[int | bytes, ...]:
+    return (
+        place.low,
+        place.packed_ranges(),
+        place.delivered,
+        place.dead,
+        place.filtered,
+        place.purged,
+        place.due,
+    )
+
+
+def _mark(row: Sequence[int]) -> Mark:
+    first, records, taken, before, size = row
+    return Mark(first, first + records, taken, before, size)
+
+
+def _grave(row: Sequence[Any]) -> Grave:
+    number, owner, *rest = row
+    return Grave(number, owner, DeadRow(*rest))
+
+
+def _room(path: Path) -> int:
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

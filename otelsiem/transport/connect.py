@@ -1,0 +1,84 @@
+"""New connections: look up, connect, TLS, all within the deadline of the call that needs one.
+
+Guarantees: every address of a host gets its share of the time, so that one that swallows packets (broken IPv6) leaves
+some for the next; every fault is a WireError that says whose it is.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+
+from otelsiem.transport.call import Call, WireError
+from otelsiem.transport.connection import Connection, shut, why
+from otelsiem.transport.resolve import Address, Resolver
+from otelsiem.transport.target import Target
+from otelsiem.transport.tls import fault
+
+
+class Connector:
+    """Opens connections; `context` is asked for each, so that a CA file that was replaced is read again."""
+
+    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
+        self._context = context
+        self._resolver = Resolver()
+
+    def open(self, target: Target, call: Call) -> Connection:
+        """A connection to the target. Raises WireError."""
+        sock = self._reach(target, call)
+        return Connection(self._encrypt(sock, target.host, call) if target.encrypted else sock)
+
+    def _reach(self, target: Target, call: Call) -> socket.socket:
+        addresses = self._resolver.addresses(target.host, target.port, call)
+        for n, address in enumerate(addresses):
+            try:
+                return _connect(address, call, share=len(addresses) - n)
+            except WireError as error:
+                last = error
+                call.remaining(None)  # raises when it was the deadline or an interrupt
+        raise last
+
+    def _encrypt(self, sock: socket.socket, host: str, call: Call) -> socket.socket:
+        try:
+            sock = self._context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            sock.settimeout(call.remaining(partial(shut, sock)))
+            sock.do_handshake()  # its timeout is one for the whole handshake (CPython, Modules/_ssl.c)
+        except OSError as error:  # ssl.SSLError and TimeoutError are
+            sock.close()
+            call.remaining(None)
+            raise _handshake_failure(error, call) from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def _connect(address: Address, call: Call, share: int) -> socket.socket:
+    family, where = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(call.remaining(partial(shut, sock)) / share)
+        sock.connect(where)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except TimeoutError:
+        sock.close()
+        raise WireError("timeout", f"{call.peer}: no connection within the deadline") from None
+    except OSError as error:
+        sock.close()
+        call.remaining(None)
+        raise WireError("connect", f"{call.peer}: {why(error)}") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _handshake_failure(error: OSError, call: Call) -> WireError:
+    if isinstance(error, TimeoutError):
+        return WireError("timeout", f"{call.peer}: the deadline passed during the TLS handshake")
+    # A load balancer without a living server behind it accepts and hangs up: theirs, and over soon.
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return WireError("tls", f"{call.peer}: {fault(error)}")
+    return WireError("reset", f"{call.peer}: the connection ended during the TLS handshake")

@@ -1,0 +1,1 @@
+"""Floor 2: identities for signed requests. Filled by the cloud destinations."""
