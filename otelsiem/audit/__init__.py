@@ -1,0 +1,1 @@
+"""Floor 3: the direct call. Filled by the library work."""

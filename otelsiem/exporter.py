@@ -1,0 +1,116 @@
+"""An exporter: a destination put to work on a pipeline, with match, policy, cursor and couriers.
+
+Guarantees: exporters share nothing but the journal, so a slow or dead one delays nobody (P5); stopping returns what is
+on loan to the journal.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otelsiem.courier import Courier, Orders, Tally
+from otelsiem.delivery.breaker import Breaker
+from otelsiem.delivery.policy import Policy
+from otelsiem.delivery.rate import Bucket
+from otelsiem.journal.journal import Cursor, Journal
+from otelsiem.model.destination import Destination, Limits
+from otelsiem.model.match import Match
+from otelsiem.transport.transport import open_transport
+
+STUCK = 0.5  # seconds without progress beside a failing destination: draining gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an exporter works, apart from where it delivers to."""
+
+    name: str
+    policy: Policy
+    limits: Limits
+    couriers: int = 4
+    match: Match | None = None
+    rate: float = 0.0
+    burst: float = 0.0
+
+
+class Exporter:
+    """Couriers for one destination on one pipeline."""
+
+    def __init__(
+        self, settings: Settings, destination: Destination, journal: Journal, cursor: Cursor, tally: Tally
+    ) -> None:
+        self.settings, self.destination, self.journal, self.cursor = settings, destination, journal, cursor
+        self._orders = Orders(
+            settings.name,
+            destination,
+            settings.limits,
+            settings.policy,
+            Breaker(settings.policy, threading.Lock()),
+            Bucket(settings.rate, settings.burst or settings.rate),
+            open_transport(destination.wire),
+            tally,
+            socket.gethostname(),
+            str(uuid.uuid4()),
+            settings.match.compile() if settings.match is not None else None,
+        )
+        self._pending, self._moved = -1, 0.0  # while draining: how many are left, and since when
+        self._couriers = [Courier(n, self._orders, journal, cursor) for n in range(settings.couriers)]
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    def start(self) -> None:
+        for courier in self._couriers:
+            courier.start()
+
+    def holds(self) -> Mapping[str, str]:
+        """Payload keys that wait for a person, with the reason."""
+        return self._orders.breaker.holds()
+
+    def troubles(self) -> Mapping[str, str]:
+        """Payload keys whose last try failed, with the reason; the held ones too."""
+        return self._orders.breaker.troubles()
+
+    def drain(self) -> None:
+        """From now on nothing waits: what cannot go at once stays in the journal. Ask `drained` when that is done."""
+        self._orders.draining = True
+        self._orders.ring()
+
+    def drained(self) -> bool:
+        """Whether draining is over: nothing is left, or what is left does not go now. Then no lease is taken again."""
+        orders, now = self._orders, time.monotonic()
+        counts = self.journal.counts(self.cursor)
+        if counts.pending != self._pending:
+            self._pending, self._moved = counts.pending, now
+        stuck = orders.breaker.failing() and now - self._moved > STUCK
+        if not (orders.abandoned or counts.pending == counts.due or stuck):
+            return False
+        orders.stopped = True
+        orders.ring()
+        return True
+
+    def stop(self, deadline: float) -> None:
+        """No new leases; what is on loan comes back, at the latest when the transport is interrupted."""
+        orders = self._orders
+        orders.draining = orders.stopped = True
+        orders.ring()
+        self.journal.wake_all()
+        for courier in self._couriers:
+            if courier.ident is not None:  # a start that failed stops couriers that never began
+                courier.join(max(deadline - time.monotonic(), 0.0))
+        if any(courier.is_alive() for courier in self._couriers):
+            orders.transport.interrupt()
+            for courier in self._couriers:
+                courier.join(2.0)
+        orders.transport.close()
+
+    def abandon(self) -> None:
+        """Stop draining at once; what is under way ends as a failure and stays in the journal."""
+        self._orders.abandoned = True
+        self._orders.transport.interrupt()

@@ -1,0 +1,72 @@
+"""What the admin API asks of a running gateway, answered from the journal and the exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from otelsiem.admin.operations import Status
+from otelsiem.exporter import Exporter
+from otelsiem.gateway.tally import MetricsTally
+from otelsiem.journal.journal import DeadLetter, Fate, FateKind, Journal
+
+
+class Running(Protocol):
+    """The part of the service that is asked."""
+
+    started: bool
+    draining: bool
+
+    @property
+    def exporters(self) -> Sequence[tuple[Exporter, MetricsTally]]: ...
+
+
+class GatewayOperations:
+    """Implements admin.operations.Operations."""
+
+    def __init__(self, service: Running, journal: Journal) -> None:
+        self._service, self._journal = service, journal
+
+    def ready(self) -> Sequence[str]:
+        """Why the gateway cannot take records."""
+        stats = self._journal.stats()
+        reasons = {
+            "starting": not self._service.started,
+            "stopping": self._service.draining,
+            f"the journal cannot be written: {stats.problem or 'unknown'}": not stats.ready,
+            "the journal is full: make room, or raise service.journal.max_size_mib": stats.full,
+        }
+        return [reason for reason, so in reasons.items() if so]
+
+    def status(self) -> Status:
+        holds = {}
+        for exporter, _ in self._service.exporters:
+            for key, reason in exporter.holds().items():
+                holds[exporter.name] = f"{key}: {reason}" if key else reason
+        return Status(self._journal.stats(), holds)
+
+    def dead_letters(self, exporter: str, limit: int, offset: int) -> Sequence[DeadLetter]:
+        return self._journal.dead_letters(exporter, limit=limit, offset=offset)
+
+    def replay(self, exporter: str, positions: Sequence[int] | None) -> int:
+        return self._journal.replay(exporter, positions)
+
+    def purge(self, exporter: str, positions: Sequence[int] | None) -> int:
+        return self._journal.purge(exporter, positions)
+
+    def fates(self, pipeline: str, position: int) -> Mapping[str, Fate]:
+        """What became of one record, per exporter of its pipeline."""
+        return {
+            exporter.name: self._fate(exporter, tally, position)
+            for exporter, tally in self._service.exporters
+            if exporter.cursor.pipeline == pipeline
+        }
+
+    def _fate(self, exporter: Exporter, tally: MetricsTally, position: int) -> Fate:
+        fate = self._journal.fate(exporter.cursor.pipeline, position, exporter.name)
+        if fate.kind is FateKind.PENDING and (trouble := exporter.troubles().get("", "")):
+            held = "held: " if exporter.holds().get("") else ""
+            return Fate(fate.kind, f"{held}{trouble}", fate.attempts)
+        if fate.kind is not FateKind.SETTLED:
+            return fate
+        return Fate(FateKind.FILTERED if tally.filtered_lately(position) else FateKind.DELIVERED)

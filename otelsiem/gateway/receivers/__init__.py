@@ -1,0 +1,1 @@
+"""Floor 3: how records come in. Each answers only after the journal said durable."""

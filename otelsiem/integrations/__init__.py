@@ -1,0 +1,1 @@
+"""Floor 3: framework hooks. Filled by the library work."""

@@ -1,0 +1,26 @@
+"""Options that several kinds of tests share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options must be known before collection, so they stand here and not beside the tests that read them."""
+    group = parser.getgroup("otelsiem")
+    group.addoption("--kills", type=int, default=5, metavar="N", help="kill -9 rounds of each crash test (default 5)")
+    group.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing them")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often a crash test kills its gateway."""
+    value: int = request.config.getoption("--kills")
+    return value
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written."""
+    value: bool = request.config.getoption("--update-golden")
+    return value
