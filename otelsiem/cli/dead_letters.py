@@ -1,0 +1,131 @@
+"""`otelsiem dead-letters`: what destinations refused, why, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from otelsiem.cli import exits, say
+from otelsiem.cli.letters import find, letters
+from otelsiem.cli.options import AsJson, ConfigFiles, configuration
+
+app = typer.Typer(
+    help="Records that a destination refused: list, show, replay, purge.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Exporter = Annotated[str, typer.Option(help="Exporter id, or door/<pipeline> for what a pipeline refused.")]
+Positions = Annotated[list[int] | None, typer.Option("--position", min=0, help="May be given several times.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters of the exporter.")]
+
+
+@app.command("list")
+def list_(
+    config: ConfigFiles = None,
+    exporter: Exporter = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of the oldest.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Dead letters, oldest first."""
+    with exits.told(), letters(configuration(config)) as source:
+        page, more = source.dead_letters(exporter, limit, offset)
+    if as_json:
+        say.data({"dead_letters": page, "more": more})
+        return
+    if not page:
+        say.line("no dead letters")
+        return
+    now = say.now()
+    rows = [
+        (
+            letter.get("exporter", ""),
+            letter.get("position", ""),
+            say.moment(letter.get("last")),
+            say.age(letter.get("last"), now),
+            letter.get("attempts", ""),
+            _event(letter),
+            letter.get("reason", ""),
+        )
+        for letter in page
+    ]
+    say.table(("EXPORTER", "POSITION", "LAST REFUSED", "AGE", "ATTEMPTS", "EVENT", "REASON"), rows)
+    if more:
+        say.note(f"there are more: --offset {offset + len(page)}")
+
+
+@app.command()
+def show(
+    exporter: Exporter,
+    position: Annotated[int, typer.Option(min=0, help="From the list.")],
+    config: ConfigFiles = None,
+    as_json: AsJson = False,
+) -> None:
+    """One dead letter with its record and its history."""
+    with exits.told(), letters(configuration(config)) as source:
+        letter = find(source, exporter, position)
+    if as_json:
+        say.data(letter)
+        return
+    now = say.now()
+    for name in ("exporter", "pipeline", "position", "reason", "attempts"):
+        say.line(f"{name:<9}", letter.get(name, ""))
+    for name in ("first", "last"):
+        say.line(f"{name:<9}", f"{say.moment(letter.get(name))} ({say.age(letter.get(name), now)} ago)")
+    for name in ("record", "resource"):
+        say.line(name)
+        say.data(letter.get(name))
+
+
+@app.command()
+def replay(
+    exporter: Exporter,
+    position: Positions = None,
+    everything: All = False,
+    config: ConfigFiles = None,
+) -> None:
+    """Deliver dead letters again, once their cause is mended."""
+    chosen = _chosen(position, everything=everything)
+    with exits.told(), letters(configuration(config)) as source:
+        count = source.replay(exporter, chosen)
+    say.line(f"{count} to be delivered again by {exporter}")
+    _complete(count, chosen)
+
+
+@app.command()
+def purge(
+    exporter: Exporter,
+    position: Positions = None,
+    everything: All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigFiles = None,
+) -> None:
+    """Delete dead letters for good. They are audit records: this cannot be undone, and it is counted."""
+    chosen = _chosen(position, everything=everything)
+    what = "ALL dead letters" if chosen is None else f"{len(chosen)} dead letter{'s' * (len(chosen) > 1)}"
+    if not yes and not typer.confirm(f"Delete {what} of {exporter} for good?"):
+        say.line("nothing was deleted")
+        raise typer.Exit(exits.Exit.FAILURE)
+    with exits.told(), letters(configuration(config)) as source:
+        count = source.purge(exporter, chosen)
+    say.line(f"{count} deleted")
+    _complete(count, chosen)
+
+
+def _chosen(position: list[int] | None, *, everything: bool) -> list[int] | None:
+    """The positions, None for all: one of the two must be said."""
+    if bool(position) == everything:
+        raise typer.BadParameter("say which: --position N (may be repeated), or --all", param_hint="--position")
+    return None if everything else sorted(set(position or []))
+
+
+def _complete(count: int, chosen: list[int] | None) -> None:
+    if chosen is not None and count < len(chosen):
+        say.note(f"{len(chosen) - count} of the positions given have no dead letter")
+        raise typer.Exit(exits.Exit.FAILURE)
+
+
+def _event(letter: Mapping[str, Any]) -> str:
+    record = letter.get("record")
+    return str(record.get("event") or record.get("event_type") or "-") if isinstance(record, dict) else "-"

@@ -1,0 +1,179 @@
+"""`otelsiem send`: one test record through the running gateway, and what became of it at each exporter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any
+
+import typer
+
+from otelsiem import __version__
+from otelsiem.cli import client, exits, say
+from otelsiem.cli.exits import CommandError, Exit
+from otelsiem.cli.options import AsJson, ConfigFiles, configuration
+from otelsiem.config.model import Config
+from otelsiem.config.quantity import seconds
+from otelsiem.model import severity as levels
+
+GOOD = frozenset({"delivered", "filtered", "settled"})
+FINAL = GOOD | {"dead"}
+PAUSE = 0.1  # seconds between two looks
+TAKING = 30.0  # seconds for the gateway's answer, which waits for its disk
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One exporter's fate of the record."""
+
+    pipeline: str
+    position: int
+    exporter: str
+    kind: str
+    reason: str
+    attempts: int
+
+
+def send(  # noqa: PLR0917 - typer calls it by name; each parameter is an option
+    config: ConfigFiles = None,
+    event: Annotated[str, typer.Option(help="Event name.")] = "otelsiem_test",
+    severity: Annotated[str, typer.Option(help="Level word, or SeverityNumber 1-24.")] = "info",
+    message: Annotated[str, typer.Option(help="What a person reads.")] = "Test event of otelsiem send",
+    attribute: Annotated[list[str] | None, typer.Option(help="key=value; may be given several times.")] = None,
+    endpoint: Annotated[str, typer.Option(help="OTLP/HTTP address; default: the configuration's receiver.")] = "",
+    timeout: Annotated[str, typer.Option(help="How long to wait for its fate; 0: not at all.")] = "10s",
+    as_json: AsJson = False,
+) -> None:
+    """Send one test record and say what became of it at each exporter.
+
+    Ends with 0 when every exporter has delivered or filtered it, with 1 otherwise.
+    """
+    body = _request(event, _level(severity), message, _attributes(attribute or []))
+    wait = _wait(timeout)
+    with exits.told():
+        checked = configuration(config)
+        receipts = client.post(_url(endpoint, checked), body, TAKING, local=not endpoint)
+        if not receipts or wait == 0:
+            _taken(receipts, as_json=as_json)
+            return
+        if not as_json:
+            say.line("taken:", ", ".join(f"{r.pipeline}/{r.position}" for r in receipts))
+        with client.gateway(checked) as gateway:
+            lines = _follow(gateway, receipts, wait)
+            held = gateway.held() if any(line.kind not in FINAL for line in lines) else {}
+        _told(lines, held, as_json=as_json)
+        if not lines or any(line.kind not in GOOD for line in lines):
+            raise typer.Exit(Exit.FAILURE)
+
+
+def _follow(gateway: client.Gateway, receipts: Sequence[client.Receipt], wait: float) -> list[Line]:
+    """The fates, when all are final or time is up."""
+    deadline = time.monotonic() + wait
+    while True:
+        lines = [
+            Line(
+                receipt.pipeline,
+                receipt.position,
+                exporter,
+                str(fate.get("kind", "unknown")),
+                str(fate.get("reason", "")),
+                _count(fate.get("attempts")),
+            )
+            for receipt in receipts
+            for exporter, fate in sorted(gateway.fates(receipt).items())
+        ]
+        if all(line.kind in FINAL for line in lines) or time.monotonic() >= deadline:
+            return lines
+        time.sleep(PAUSE)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _told(lines: Sequence[Line], held: Mapping[str, str], *, as_json: bool) -> None:
+    shown = [_held(line, held) for line in lines]
+    if as_json:
+        say.data({"taken": True, "fates": [asdict(line) for line in shown]})
+        return
+    several = len({line.pipeline for line in lines}) > 1
+    rows = [
+        (f"{line.pipeline} {line.exporter}" if several else line.exporter, _word(line.kind), line.attempts, line.reason)
+        for line in shown
+    ]
+    say.table(("EXPORTER", "FATE", "ATTEMPTS", "REASON"), rows)
+    if not rows:
+        say.note("the pipeline that took it has no exporters")
+
+
+def _held(line: Line, held: Mapping[str, str]) -> Line:
+    if line.kind in FINAL or line.exporter not in held:
+        return line
+    return replace(line, kind="held", reason=held[line.exporter])
+
+
+def _word(kind: str) -> str:
+    return "delivered or filtered" if kind == "settled" else kind
+
+
+def _taken(receipts: Sequence[client.Receipt], *, as_json: bool) -> None:
+    places = [f"{r.pipeline}/{r.position}" for r in receipts]
+    if as_json:
+        say.data({"taken": True, "receipts": places, "fates": []})
+    elif places:
+        say.line("taken:", ", ".join(places))
+    else:
+        say.line("taken; the one who answered gave no receipt, so its fate is not known")
+
+
+def _request(event: str, number: int, message: str, attributes: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """An OTLP/JSON ExportLogsServiceRequest (OTLP 1.x, JSON Protobuf encoding: 64-bit integers are strings)."""
+    now = str(time.time_ns())
+    record = {
+        "timeUnixNano": now,
+        "observedTimeUnixNano": now,
+        "severityNumber": number,
+        "eventName": event,
+        "body": {"stringValue": message},
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes],
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "otelsiem-send"}}]}
+    scope = {"name": "otelsiem.cli.send", "version": __version__}
+    return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": scope, "logRecords": [record]}]}]}
+
+
+def _url(endpoint: str, config: Config) -> str:
+    if endpoint:
+        base = endpoint if "://" in endpoint else f"http://{endpoint}"
+        return base if base.endswith("/v1/logs") else base.rstrip("/") + "/v1/logs"
+    used = [id_ for pipeline in config.service.pipelines.values() for id_ in pipeline.receivers]
+    for id_ in used:
+        for protocol, address in config.receivers[id_].addresses:
+            if protocol == "http":
+                return f"http://{address.reachable}/v1/logs"
+    raise CommandError("no receiver of this configuration takes OTLP/HTTP: give --endpoint, or add protocols.http")
+
+
+def _level(word: str) -> int:
+    number = int(word) if word.isascii() and word.isdigit() and len(word) < 3 else levels.number(word)
+    if 1 <= number <= 24:
+        return number
+    raise typer.BadParameter("a level word (info, low, medium, high, critical, …) or 1-24", param_hint="--severity")
+
+
+def _attributes(pairs: Sequence[str]) -> list[tuple[str, str]]:
+    found = []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{pair!r} is not key=value", param_hint="--attribute")
+        found.append((key, value))
+    return found
+
+
+def _wait(text: str) -> float:
+    try:
+        return float(text) if text.isascii() and text.isdigit() else seconds(text)  # a bare number means seconds here
+    except ValueError as why:
+        raise typer.BadParameter(str(why), param_hint="--timeout") from None

@@ -1,0 +1,1 @@
+"""Floor 4: public fakes and the conformance suite, for our tests and for yours."""
