@@ -23,7 +23,7 @@ from otelsiem.formats.gzip import decompress
 from otelsiem.formats.hec import Schema, Style, envelopes
 from otelsiem.formats.json import Product
 from otelsiem.formats.template import Template
-from otelsiem.model.destination import Encoded, HttpSettings, Limits, Moment, Payload
+from otelsiem.model.destination import Encoded, HttpSettings, Limits, Moment, Payload, TlsSettings
 from otelsiem.model.exchange import Answer, Exchange, HttpRequest
 from otelsiem.model.record import Batch
 from otelsiem.model.secret import Secret
@@ -116,7 +116,7 @@ class SplunkHec(BaseModel):
     @property
     def wire(self) -> HttpSettings:
         return HttpSettings(
-            timeout=self.timeout, ca_file=self.tls.ca_file, verify=not self.tls.insecure_skip_verify, max_reply=1 << 20
+            timeout=self.timeout, tls=TlsSettings(ca_file=self.tls.ca_file, verify=not self.tls.insecure_skip_verify), max_reply=1 << 20
         )
 
     def encode(self, batch: Batch, at: Moment) -> Encoded:

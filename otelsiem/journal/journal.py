@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Literal, Protocol, TypeAlias
 
 from otelsiem.model.destination import Limits
-from otelsiem.model.outcome import Receipt
+from otelsiem.model.outcome import Receipt, Ticket
 from otelsiem.model.processor import Refused
 from otelsiem.model.record import Batch, Group
 
@@ -175,8 +175,13 @@ class Journal(Protocol):
         None: nothing came, the exporter may have no more on loan, or the journal closes.
         """
 
-    def settle(self, lease: Lease, receipt: Receipt, emit: Sequence[Append] = (), state: bytes | None = None) -> None:
+    def settle(
+        self, lease: Lease, receipt: Receipt, emit: Sequence[Append] = (), state: bytes | None = None
+    ) -> Mapping[Ticket, Lease]:
         """Give every record of the lease its fate; durable with the next commit, at most 50 ms on. Does not block.
+
+        What the receipt calls accepted stays on loan: each ticket comes back as a lease of positions, whose batch is
+        empty, to be settled when it is confirmed (`Receipt()`) or lent again (`released`).
 
         What a connector emits and its new state are durable in the same transaction, or not at all.
         """

@@ -6,11 +6,13 @@ limits unless it holds a single record. Time, host and channel come in as a `Mom
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from otelsiem.model.exchange import Exchange
+from otelsiem.model.exchange import Exchange, Reply, Request, Wait
+from otelsiem.model.nodes import Nodes
+from otelsiem.model.outcome import Outcome, Ticket
 from otelsiem.model.record import Batch
 
 
@@ -31,9 +33,10 @@ class Moment:
     now: int  # ns since the epoch
     host: str = ""
     instance: str = ""
-    channel: str = ""
+    channel: str = ""  # a GUID of the courier that asks: HEC counts its acknowledgements per channel
     attempt: int = 0
     draw: float = 0.5  # fresh randomness in [0, 1), for jitter
+    nodes: Nodes = field(default_factory=Nodes, compare=False)  # what this exporter knows of its endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,28 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Whom we trust, and who we say we are. Files are read when a connection is opened, and again once they changed."""
+
+    ca_file: str = ""  # "" = the system's authorities
+    cert_file: str = ""  # our certificate with its chain
+    key_file: str = ""
+    verify: bool = True
+    server_name: str = ""  # what the peer's certificate must name; "" = the host of the URL
+    min_version: str = "1.2"  # "1.2" or "1.3"
+
+
+@dataclass(frozen=True, slots=True)
 class HttpSettings:
     """How to open connections for HTTP requests."""
 
     timeout: float = 10.0  # total deadline of one request, seconds
-    ca_file: str = ""
-    verify: bool = True
+    tls: TlsSettings = TlsSettings()
+    proxy: str = field(repr=False, default="")  # http://[user:password@]host:port; "" = none
     max_reply: int = 4 << 20
-    connections: int = 16
+    connections: int = 16  # at once, to all peers together
+    idle_connections: int = 16  # kept open between requests
+    idle_seconds: float = 90.0  # a connection unused for longer is not used again
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +122,31 @@ class Destination(Protocol):
 
     def probe(self, at: Moment) -> Exchange:
         """A harmless question whose Delivered means: reachable, and our credentials are good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How patiently to ask what became of payloads that were accepted. Seconds."""
+
+    interval: float = 10.0  # between two questions on one channel
+    timeout: float = 300.0  # not confirmed by an answer after this long: sent again
+    most: int = 10_000  # payloads of one courier that may be unconfirmed at once; then it takes no new lease
+
+
+Confirming: TypeAlias = Generator[Request | Wait, Reply, Mapping[Ticket, Outcome]]
+
+
+@runtime_checkable
+class Confirms(Protocol):
+    """The further half of a destination whose exchange may return `Accepted`."""
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """None: these settings want no confirmation, and no exchange returns `Accepted`."""
+
+    def confirm(self, tickets: Sequence[Ticket], at: Moment) -> Confirming:
+        """Ask what became of tickets given on `at.channel`.
+
+        Delivered: confirmed, settle it. Retry or Hold: it could not be asked, nothing is known, ask again later.
+        Reject or Split: the peer says that it has lost the payload, so send it again. Left out: not yet.
+        """

@@ -21,6 +21,7 @@ class HttpRequest:
     url: str = field(repr=False)  # may carry a channel or a key
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = field(repr=False, default=b"")
+    session: str = ""  # requests of one session return the cookies that the peer gave it; "" = none are kept
 
 
 @dataclass(frozen=True, slots=True)

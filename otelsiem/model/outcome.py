@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
+Ticket: TypeAlias = str
+"""What a destination calls a payload that it will confirm later. Unique within the channel that it was given on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """Every record of the payload is the destination's now."""
@@ -24,7 +28,7 @@ class Delivered:
 class Accepted:
     """Taken, confirmation to come (HEC ack, a stream's send queue)."""
 
-    ticket: str
+    ticket: Ticket
     after: float = 0.0
 
 
@@ -66,7 +70,7 @@ class Partial:
     delivered: Sequence[int] = ()
     again: Sequence[int] = ()
     rejected: Mapping[int, str] = field(default_factory=dict)
-    accepted: Mapping[str, Sequence[int]] = field(default_factory=dict)  # ticket -> indices
+    accepted: Mapping[Ticket, Sequence[int]] = field(default_factory=dict)
     held: Mapping[int, str] = field(default_factory=dict)
     after: float = 0.0
     reason: str = ""  # why `again` has to go again
@@ -96,12 +100,16 @@ class Later:
 class Receipt:
     """The fates of a lease's records by index; every index not named here was delivered."""
 
+
     dead: Mapping[int, Death] = field(default_factory=dict)
     due: Mapping[int, Later] = field(default_factory=dict)
     filtered: Mapping[int, str] = field(default_factory=dict)  # index -> rule
     released: Sequence[int] = ()  # not settled: lent again at once (shutdown, a lost courier)
+    # Taken, confirmation to come: by ticket. They stay on loan, as positions only, until a later settle.
+    accepted: Mapping[Ticket, Sequence[int]] = field(default_factory=dict)
 
     @property
     def named(self) -> int:
         """How many records did not just arrive."""
-        return len(self.dead) + len(self.due) + len(self.filtered) + len(self.released)
+        unconfirmed = sum([len(indices) for indices in self.accepted.values()])
+        return len(self.dead) + len(self.due) + len(self.filtered) + len(self.released) + unconfirmed

@@ -114,7 +114,7 @@ class HttpTransport:
             context = self._context
             if context is None:
                 try:
-                    context = client_context(self._settings.ca_file, verify=self._settings.verify)
+                    context = client_context(self._settings.tls.ca_file, verify=self._settings.tls.verify)
                 except OSError as error:  # ssl.SSLError is one
                     raise WireError("tls", f"the ca_file cannot be used: {why(error)}") from None
                 self._context = context

@@ -126,7 +126,7 @@ def test_spellings_of_the_collector() -> None:
     )
     assert made.limits.bytes == 100_000
     assert made.compression == "none"
-    assert made.wire == HttpSettings(timeout=90.0, ca_file="ca.pem", verify=False, max_reply=1 << 20)
+    assert made.wire == HttpSettings(timeout=90.0, tls=TlsSettings(ca_file="ca.pem", verify=False), max_reply=1 << 20)
 
 
 def test_the_request() -> None:
