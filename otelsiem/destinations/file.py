@@ -13,14 +13,13 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from otelsiem.delivery.judge import judge
 from otelsiem.destinations._payloads import Lines, payloads
-from otelsiem.destinations._settings import SETTINGS, Duration
+from otelsiem.destinations._settings import SETTINGS
 from otelsiem.formats.json import Product, events
 from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload
+from otelsiem.model.duration import Duration
 from otelsiem.model.exchange import Answer, Exchange, Reply, WriteRequest
 from otelsiem.model.outcome import Delivered, Hold, Outcome
 from otelsiem.model.record import Batch
-
-DAY = 86_400.0
 
 _encoder = msgspec.json.Encoder()
 
@@ -55,7 +54,7 @@ class Rotation(BaseModel):
             raise ValueError("max_days and max_age mean the same; write one of them")
         if isinstance(days, bool) or not isinstance(days, int | float) or days < 0:
             raise ValueError("max_days must be a number of days")
-        return {**data, "max_age": days * DAY} if days else data
+        return {**data, "max_age": f"{days:f}d"} if days else data
 
 
 class File(BaseModel):
@@ -69,7 +68,9 @@ class File(BaseModel):
     fsync: Literal["batch", "never"] = Field(
         "batch", description="batch: on the disk before a write counts as done; never: when the kernel decides"
     )
-    mode: str = Field("0600", pattern=r"^0?[0-7]{3}$", description="permissions of new files, octal in quotes")
+    mode: str = Field(
+        "0600", pattern=r"^0?[0-7]{3}$", description="permissions of new files, octal in quotes, for example '0640'"
+    )
     product: Product = Field(Product(), description="vendor, product and version, where the resource must not decide")
 
     @property

@@ -78,8 +78,8 @@ class HttpSettings:
     tls: TlsSettings = TlsSettings()
     proxy: str = field(repr=False, default="")  # http://[user:password@]host:port; "" = none
     max_reply: int = 4 << 20
-    connections: int = 16  # at once, to all peers together
-    idle_connections: int = 16  # kept open between requests
+    connections: int = 64  # at once, to all peers together: an exporter has no more couriers
+    idle_connections: int = 64  # kept open between requests; 0 = none
     idle_seconds: float = 90.0  # a connection unused for longer is not used again
 
 

@@ -54,6 +54,7 @@ class Answer:
 FailureKind: TypeAlias = Literal[
     "resolve",  # no such host
     "connect",  # refused, unreachable
+    "proxy",  # the proxy in between refuses us: credentials, or a rule of its own
     "tls",  # certificate or handshake
     "reset",  # the connection ended before an answer
     "timeout",  # the total deadline passed

@@ -7,7 +7,8 @@ whatever a call of another thread blocks on.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import TypeAlias
 
@@ -28,18 +29,15 @@ class WireError(Exception):
 class Call:
     """One attempt at one request. Only its own thread writes to it."""
 
-    def __init__(self, calls: Calls, deadline: float, peer: str, *, bodiless: bool) -> None:
+    def __init__(self, calls: Calls, deadline: float, peer: str) -> None:
         self._calls = calls
         self.deadline = deadline
         self.peer = peer  # host:port, for messages
         self.wake: Wake | None = None
-        # A request without a body is all head: from its first byte on the peer may have taken it.
-        self.in_body = bodiless
         self.sent = False  # some of the body may have left
         self.reused = False  # the connection had served a request before
         self.acked = -1  # on a reused connection: bytes the peer's kernel had acknowledged before this request
         self.replied = False  # at least one byte of the answer came
-        self.ended = False  # the peer closed the connection
         self.reset = False  # the peer threw the connection away (RST)
         self.untouched = False  # proof that the peer took no byte of this request
 
@@ -58,6 +56,16 @@ class Call:
         doing = "the answer came" if self.replied else "waiting for the answer" if self.sent else "sending"
         return WireError("timeout", f"{self.peer}: the deadline passed while {doing}")
 
+    @contextmanager
+    def aside(self, peer: str) -> Iterator[None]:
+        """What happens in here is between another peer and us: nothing of the request is in it."""
+        self.peer, asked = peer, self.peer
+        try:
+            yield
+        finally:
+            self.peer = asked
+            self.sent = self.replied = self.reset = False
+
     @property
     def repeatable(self) -> bool:
         """A kept connection that the peer had closed: nothing of this request can have been processed.
@@ -73,29 +81,31 @@ class Calls:
     def __init__(self) -> None:
         self.stopped = False
         self._active: set[Call] = set()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
 
-    def begin(self, deadline: float, peer: str, *, bodiless: bool) -> Call:
-        call = Call(self, deadline, peer, bodiless=bodiless)
-        with self._changed:
+    def begin(self, deadline: float, peer: str) -> Call:
+        call = Call(self, deadline, peer)
+        with self._lock:
             self._active.add(call)
         return call
 
     def end(self, call: Call) -> None:
-        with self._changed:
+        with self._lock:
             self._active.discard(call)
-            self._changed.notify_all()
+            if self.stopped:  # only then somebody may wait
+                self._ended.notify_all()
 
     def stop(self) -> None:
         """Wake every call; those to come fail at once."""
         self.stopped = True
-        with self._changed:
+        with self._lock:
             wakes = [call.wake for call in self._active]
         for wake in wakes:
             if wake is not None:
                 wake()
 
     def wait_idle(self, timeout: float) -> bool:
-        """Until no call is in progress; False when time ran out."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._active, timeout)
+        """After `stop`: until no call is in progress; False when time ran out."""
+        with self._lock:
+            return self._ended.wait_for(lambda: not self._active, timeout)

@@ -1,37 +1,52 @@
-"""New connections: look up, connect, TLS, all within the deadline of the call that needs one.
+"""New connections: look up, connect, go through the proxy, TLS, all within the deadline of the call that needs one.
 
 Guarantees: every address of a host gets its share of the time, so that one that swallows packets (broken IPv6) leaves
-some for the next; every fault is a WireError that says whose it is.
+some for the next; every fault is a WireError that says whose it is, the proxy's or the peer's.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
 from functools import partial
 
 from otelsiem.transport.call import Call, WireError
 from otelsiem.transport.connection import Connection, shut, why
 from otelsiem.transport.resolve import Address, Resolver
 from otelsiem.transport.target import Target
-from otelsiem.transport.tls import fault
+from otelsiem.transport.tls import Trust, fault
+from otelsiem.transport.via import Via
 
 
 class Connector:
-    """Opens connections; `context` is asked for each, so that a CA file that was replaced is read again."""
+    """Opens connections; `trust` is asked for each, so that files that were replaced are read again."""
 
-    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
-        self._context = context
+    def __init__(self, trust: Trust, via: Via | None) -> None:
+        self._trust = trust
+        self._via = via
         self._resolver = Resolver()
 
     def open(self, target: Target, call: Call) -> Connection:
         """A connection to the target. Raises WireError."""
-        sock = self._reach(target, call)
-        return Connection(self._encrypt(sock, target.host, call) if target.encrypted else sock)
+        if self._via is None:
+            sock = self._reach(target.host, target.port, call)
+        else:
+            sock = self._tunnel(self._via, target, call)
+        return Connection(self._encrypt(sock, target.host, call) if target.encrypted else sock, target.key)
 
-    def _reach(self, target: Target, call: Call) -> socket.socket:
-        addresses = self._resolver.addresses(target.host, target.port, call)
+    def _tunnel(self, via: Via, target: Target, call: Call) -> socket.socket:
+        with call.aside(via.peer):
+            sock = self._reach(via.host, via.port, call)
+            if target.encrypted:
+                try:
+                    via.connect(Connection(sock), target, call)
+                except BaseException:
+                    sock.close()
+                    raise
+            return sock
+
+    def _reach(self, host: str, port: int, call: Call) -> socket.socket:
+        addresses = self._resolver.addresses(host, port, call)
         for n, address in enumerate(addresses):
             try:
                 return _connect(address, call, share=len(addresses) - n)
@@ -42,7 +57,9 @@ class Connector:
 
     def _encrypt(self, sock: socket.socket, host: str, call: Call) -> socket.socket:
         try:
-            sock = self._context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            sock = self._trust.context().wrap_socket(
+                sock, server_hostname=self._trust.name(host), do_handshake_on_connect=False
+            )
             sock.settimeout(call.remaining(partial(shut, sock)))
             sock.do_handshake()  # its timeout is one for the whole handshake (CPython, Modules/_ssl.c)
         except OSError as error:  # ssl.SSLError and TimeoutError are

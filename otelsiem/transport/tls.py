@@ -1,14 +1,22 @@
-"""TLS for outgoing connections: which authorities are trusted, and what a failed handshake says to a person.
+"""TLS for outgoing connections: whom we trust, who we say we are, and what a failed handshake says to a person.
 
 Guarantees: verification is off only when the settings say so; a `ca_file` replaces the system's authorities instead of
-adding to them; a fault is one line that names it (expired, unknown CA, wrong host) and never quotes a secret.
+adding to them; files are read again once they changed, and after every fault; a fault is one line that names it
+(expired, unknown CA, wrong host) and the file it is in, and never quotes a secret.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
+import threading
+from pathlib import Path
+from typing import TypeAlias
 
 import certifi
+
+from otelsiem.model.destination import TlsSettings
+from otelsiem.transport.call import WireError
 
 # OpenSSL's X509_V_ERR numbers (x509_vfy.h)
 _FAULTS = {
@@ -26,29 +34,72 @@ _FAULTS = {
 _REASONS = {
     "WRONG_VERSION_NUMBER": "the peer does not speak TLS on this port: is the URL meant to begin with http:?",
     "HTTP_REQUEST": "the peer does not speak TLS on this port: is the URL meant to begin with http:?",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer asks for a client certificate",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not accept our certificate",
-    "UNSUPPORTED_PROTOCOL": "the peer offers only TLS versions that are too old",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer and we have no TLS version in common",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer asks for a client certificate: set cert_file and key_file",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer says that our certificate (cert_file) has expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer says that our certificate (cert_file) was revoked",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not accept our certificate (cert_file)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer does not accept our certificate (cert_file), or misses one",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer does not accept our kind of certificate (cert_file)",
+    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not know the authority of our certificate (cert_file)",
+    "TLSV1_ALERT_ACCESS_DENIED": "the peer knows our certificate (cert_file) and lets it do nothing",
+    "UNSUPPORTED_PROTOCOL": "the peer offers only TLS versions that are too old (see min_version)",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the peer and we have no TLS version in common (see min_version)",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer ended the handshake: no cipher in common, or it asks for a certificate",
     "TLSV1_UNRECOGNIZED_NAME": "the peer does not know this host name",
 }
 
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-def client_context(ca_file: str, *, verify: bool) -> ssl.SSLContext:
-    """A context for clients. Raises OSError when the ca_file cannot be read, ssl.SSLError when it is none."""
+_State: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+
+
+class Trust:
+    """The TLS of one transport, for several threads."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+        self._state: _State = ()
+
+    def name(self, host: str) -> str:
+        """What the certificate of this host must name; also sent to it (SNI)."""
+        return self._settings.server_name or host
+
+    def context(self) -> ssl.SSLContext:
+        """For one new connection. Raises WireError when a file cannot be used."""
+        with self._lock:
+            state = tuple(_state(path) for path in _files(self._settings).values())
+            context = self._context
+            if context is None or state != self._state:
+                self._context = None
+                context = client_context(self._settings)
+                self._context, self._state = context, state
+            return context
+
+    def forget(self) -> None:
+        """A handshake failed: an operator may mend it in a way that no file shows."""
+        self._context = None
+
+
+def client_context(settings: TlsSettings) -> ssl.SSLContext:
+    """A context for clients. Raises WireError that names the file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = _VERSIONS[settings.min_version]
     context.set_alpn_protocols(["http/1.1"])
-    if not verify:
+    for name, path in _files(settings).items():
+        _readable(name, path)
+    if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_file:
-        context.load_verify_locations(ca_file)
+    elif settings.ca_file:
+        _trust(context, settings.ca_file)
     elif _system_has_authorities():
         context.load_default_certs()
     else:
         context.load_verify_locations(certifi.where())
+    if settings.cert_file:
+        _identify(context, settings.cert_file, settings.key_file)
     return context
 
 
@@ -58,6 +109,63 @@ def fault(error: ssl.SSLError) -> str:
         return _FAULTS.get(error.verify_code, f"the certificate was not accepted: {error.verify_message}")
     reason = error.reason or ""
     return _REASONS.get(reason, f"handshake failed: {reason.replace('_', ' ').lower() or 'no reason given'}")
+
+
+def _files(settings: TlsSettings) -> dict[str, str]:
+    named = {"ca_file": settings.ca_file, "cert_file": settings.cert_file, "key_file": settings.key_file}
+    return {name: path for name, path in named.items() if path}
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _readable(name: str, path: str) -> None:
+    """OpenSSL does not say which of several files it could not open."""
+    try:
+        text = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "not a path").lower()
+        raise WireError("tls", f"the {name} {path} cannot be read: {reason}") from None
+    wanted, what = (b"PRIVATE KEY-----", "private key") if name == "key_file" else (b"CERTIFICATE-----", "certificate")
+    if wanted not in text:
+        raise WireError("tls", f"the {name} {path} holds no {what} in PEM format")
+
+
+def _trust(context: ssl.SSLContext, path: str) -> None:
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise WireError("tls", f"the ca_file {path} cannot be used: {_said(error)}") from None
+
+
+def _identify(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    try:
+        context.load_cert_chain(cert_file, key_file, password=_no_password)
+    except _EncryptedError:
+        raise WireError("tls", f"the key_file {key_file} is encrypted: write it without a password") from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            detail = f"the key_file {key_file} does not belong to the cert_file {cert_file}"
+        else:  # OpenSSL does not say in which of the two
+            detail = f"the cert_file {cert_file} or the key_file {key_file} cannot be used: {_said(error)}"
+        raise WireError("tls", detail) from None
+
+
+class _EncryptedError(Exception):
+    """A key that wants a password."""
+
+
+def _no_password() -> bytes:
+    raise _EncryptedError  # else OpenSSL asks on the terminal
+
+
+def _said(error: ssl.SSLError) -> str:
+    return (error.reason or "not readable").replace("_", " ").lower()
 
 
 def _system_has_authorities() -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import ssl
 import threading
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from otelsiem.model.destination import HttpSettings
 from otelsiem.model.exchange import Answer, Failure, HttpRequest, WriteRequest
 from otelsiem.testing.http import Hang, Hangup, HttpServer, Raw, Reset, Respond, Script, Seen, Step
-from otelsiem.transport import http as module
+from otelsiem.transport.connection import Connection
 from otelsiem.transport.http import HttpTransport
+from otelsiem.transport.response import Response
 from otelsiem.transport.transport import Transport, open_transport
 
 Open = Callable[..., HttpTransport]
@@ -157,6 +159,7 @@ def test_the_deadline_covers_the_wait_for_a_connection(transport: Open, serve: S
     failed = failure(carrier.perform(post(server)), "timeout")
     other.join()
     failure(replies[0], "timeout")
+    assert "waiting for one of 1 connections" in failed.detail or server.count == 2
     assert not failed.sent or server.count == 2
 
 
@@ -329,10 +332,10 @@ def test_a_request_for_a_file_is_a_failure(transport: Open) -> None:
 def test_an_error_nobody_thought_of_is_a_failure(
     transport: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> dict[str, str]:
+    def broken(*_: object) -> bytes:
         raise RuntimeError("planted-secret")
 
-    monkeypatch.setattr(module, "_headers", broken)
+    monkeypatch.setattr(Response, "body", broken)
     carrier, server = transport(connections=1), serve(Respond())
     assert failure(carrier.perform(post(server)), "protocol").sent
     monkeypatch.undo()
@@ -345,7 +348,7 @@ def test_an_error_nobody_thought_of_is_a_failure(
 def test_a_connection_closed_while_idle_is_not_used(
     transport: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otelsiem.transport.connection._TCP_INFO", None)  # no second chance
+    monkeypatch.setattr("otelsiem.transport.connection._TCP_INFO", None)  # no second chance, and looks as elsewhere
     carrier, server = transport(), serve(Respond(200, b"ok", hangup=True))
     for _ in range(5):
         assert isinstance(carrier.perform(post(server, b"")), Answer)  # all head: once written it counts as sent
@@ -353,20 +356,73 @@ def test_a_connection_closed_while_idle_is_not_used(
     assert server.count == 5
 
 
-def test_connections_idle_too_long_or_too_many_are_closed(
-    transport: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_too_many_idle_connections_the_oldest_is_closed(transport: Open, serve: Serve) -> None:
     servers = [serve(Respond()) for _ in range(3)]
-    carrier = transport(connections=2)
+    carrier = transport(idle_connections=2)
     for server in servers:
         assert isinstance(carrier.perform(post(server)), Answer)
     assert len(carrier._pool._idle) == 2  # the oldest had to go
     for server in servers[1:]:
         assert isinstance(carrier.perform(post(server)), Answer)
     assert [server.connections for server in servers] == [1, 1, 1]
-    monkeypatch.setattr("otelsiem.transport.pool.KEEP_IDLE", 0.0)
-    assert isinstance(carrier.perform(post(servers[2])), Answer)
-    assert servers[2].connections == 2
+
+
+def test_a_connection_idle_for_too_long_is_not_used_again(transport: Open, serve: Serve) -> None:
+    servers = [serve(Respond()) for _ in range(2)]
+    carrier = transport(idle_seconds=0.0)
+    for server in (*servers, *servers):
+        assert isinstance(carrier.perform(post(server)), Answer)
+    assert [server.connections for server in servers] == [2, 2]
+    assert carrier._pool._idle == []  # and the other one was not left open either
+
+
+def test_without_keep_alives_every_request_says_so_and_has_a_connection(transport: Open, serve: Serve) -> None:
+    server = serve(Respond())
+    carrier = transport(idle_connections=0)
+    for _ in range(3):
+        assert isinstance(carrier.perform(post(server)), Answer)
+    assert server.connections == 3
+    assert {seen.headers["connection"] for seen in server.requests} == {"close"}
+
+
+def test_what_is_said_on_an_idle_connection_answers_no_request(transport: Open) -> None:
+    said = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        carrier = transport()
+        request = HttpRequest("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        served: list[socket.socket] = []
+
+        def serve_twice() -> None:
+            for _ in range(2):
+                peer, _ = listener.accept()
+                served.append(peer)
+                peer.recv(65536)
+                peer.sendall(said)
+
+        thread = threading.Thread(target=serve_twice, daemon=True)
+        thread.start()
+        assert isinstance(carrier.perform(request), Answer)
+        served[0].sendall(said.replace(b"ok", b"no"))  # nobody asked
+        (idle,) = carrier._pool._idle
+        assert select.select([idle._sock], [], [], 5)[0]
+        reply = carrier.perform(request)
+        thread.join(5)
+        for peer in served:
+            peer.close()
+    assert isinstance(reply, Answer)
+    assert reply.body == b"ok"
+    assert len(served) == 2
+
+
+def test_a_connection_on_which_more_came_than_was_asked_is_not_used_again(transport: Open, serve: Serve) -> None:
+    said = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    server = serve(Respond(200, said + said, {"content-length": "0"}))
+    carrier = transport()
+    for _ in range(3):
+        reply = carrier.perform(post(server))
+        assert isinstance(reply, Answer)
+        assert reply.body == b""  # never what was said before it was asked
+    assert server.connections == 3
 
 
 def test_a_waiting_courier_is_interrupted_too(transport: Open, serve: Serve) -> None:
@@ -386,7 +442,7 @@ def test_a_waiting_courier_is_interrupted_too(transport: Open, serve: Serve) -> 
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The peer's FIN comes after the look at the idle connection: the race that proof is needed for."""
-    monkeypatch.setattr("otelsiem.transport.connection._readable", lambda _: False)
+    monkeypatch.setattr(Connection, "has_ended", lambda _: False)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the proof needs TCP_INFO (Linux)")
@@ -403,7 +459,9 @@ def test_a_request_that_met_a_closed_connection_goes_again_silently(transport: O
 def test_a_reset_proves_nothing_even_if_nothing_was_acknowledged(
     transport: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otelsiem.transport.connection._acked", lambda _: 0)  # as within a delayed acknowledgement
+    monkeypatch.setattr(Connection, "has_ended", lambda _: False)
+    stuck = (1, 0, 0)  # as within a delayed acknowledgement
+    monkeypatch.setattr("otelsiem.transport.connection._counts", lambda _: stuck)
     carrier = transport()
 
     def early(head: Seen) -> Step | None:
@@ -536,5 +594,5 @@ def test_the_module_needs_no_ssl_context_for_plain_http(
     def never(*_: object, **__: object) -> ssl.SSLContext:
         raise AssertionError
 
-    monkeypatch.setattr(module, "client_context", never)
+    monkeypatch.setattr("otelsiem.transport.tls.client_context", never)
     assert isinstance(transport().perform(post(serve(Respond()))), Answer)
