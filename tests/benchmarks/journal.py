@@ -108,7 +108,8 @@ def throughput(directory: Path, records: int, size: int, exporters: int) -> str:
         time.sleep(0.005)
     used = time.process_time() - cpu - made
     stop.set()
-    journal.wake_all()
+    for cursor in cursors:
+        journal.wake(cursor)
     for thread in threads:
         thread.join()
     journal.close()

@@ -1,13 +1,12 @@
-"""How long a gateway takes to be ready with a backlog: `python -m tests.benchmarks.start --records 5000000`.
+"""How long a subject takes to be ready, and ours with a backlog.
 
 Fills a journal as the door would, kills the process that did (so that the WAL is left as a crash leaves it), and starts
 a gateway on it whose destination refuses connections. Beside it the same start on an empty journal: the difference is
-what the backlog costs. Prints a table.
+what the backlog costs. Run as a program it is the one that fills and dies: `… tests.benchmarks.start FOLDER RECORDS`.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import statistics
@@ -16,12 +15,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from otelsiem.journal.journal import Append, Pending
 from otelsiem.journal.sqlite import SqliteJournal
-from tests.benchmarks.gateway import peak_mb
+from tests.benchmarks.measure import peak_mb
 from tests.benchmarks.records import standard
+from tests.benchmarks.subjects import start
 from tests.gateway_process import Gateway
 from tests.program import free_port
 
@@ -31,7 +33,7 @@ IN_FLIGHT = 32
 
 def fill(directory: Path, records: int) -> None:
     """Append until there are so many, then die without closing."""
-    journal = SqliteJournal(directory, max_size_mib=16384)
+    journal = SqliteJournal(directory)
     journal.attach("logs", "splunk_hec/live")
     batch = standard(SIZE)
     room = threading.Semaphore(IN_FLIGHT)
@@ -49,35 +51,45 @@ def fill(directory: Path, records: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def start(directory: Path) -> tuple[float, float, float]:
-    """Seconds from the start of the process until it takes records, MiB of memory then, and the records pending."""
-    hec = {"endpoint": f"http://127.0.0.1:{free_port()}", "token": "bench-token"}
-    began = time.perf_counter()
-    with Gateway(directory, {"splunk_hec/live": hec}, {"severity": {}}, journal={"max_size_mib": 16384}) as gateway:
-        seconds = time.perf_counter() - began
-        return seconds, peak_mb(gateway.process.pid), gateway.metric("siem_queue_size")
+@dataclass
+class Started:
+    """One row."""
+
+    subject: str
+    pending: int
+    ready_seconds: float
+    peak_rss_mb: float
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=5_000_000)
-    parser.add_argument("--rounds", type=int, default=5, help="starts of each kind, taking turns")
-    parser.add_argument("--fill", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.fill:
-        fill(args.fill, args.records)
+def measure(records: int, rounds: int, subjects: Sequence[str]) -> list[Started]:
+    """Starts of every subject with nothing pending, and of ours with a backlog, taking turns; medians."""
     with tempfile.TemporaryDirectory(prefix="otelsiem-start-") as name:
-        full, empty = Path(name) / "full", Path(name) / "empty"
-        argv = [sys.executable, "-m", "tests.benchmarks.start", "--records", str(args.records), "--fill"]
-        ended = subprocess.run([*argv, str(full / "journal")], check=False).returncode
+        full = Path(name) / "full"
+        argv = [sys.executable, "-m", "tests.benchmarks.start", str(full / "journal"), str(records)]
+        ended = subprocess.run(argv, check=False).returncode
         if ended != -signal.SIGKILL:
             raise SystemExit(f"filling the journal ended with {ended}")
-        rounds = [(start(empty), start(full)) for _ in range(args.rounds)]
-    print(f"| journal | pending | ready after s, median of {args.rounds} | peak RSS MB |\n|---|---|---|---|")
-    for label, starts in zip(("empty", "backlog"), zip(*rounds, strict=True), strict=True):
-        seconds, memory, pending = (statistics.median(values) for values in zip(*starts, strict=True))
-        print(f"| {label} | {pending:,.0f} | {seconds:.2f} | {memory:.0f} |")
+        each = [
+            [*[_once(subject, Path(name) / f"{subject}-{n}") for subject in subjects], _once("otelsiem", full)]
+            for n in range(rounds)
+        ]
+    return [_median([row[n] for row in each]) for n in range(len(subjects) + 1)]
+
+
+def _once(subject: str, directory: Path) -> Started:
+    """From the start of the process until it takes records."""
+    began = time.perf_counter()
+    with start(subject, directory, free_port()) as running:
+        seconds = time.perf_counter() - began
+        pending = int(running.metric("siem_queue_size")) if isinstance(running, Gateway) else 0
+        return Started(subject, pending, seconds, peak_mb(running.process.pid))
+
+
+def _median(rows: Sequence[Started]) -> Started:
+    seconds = statistics.median([each.ready_seconds for each in rows])
+    memory = statistics.median([each.peak_rss_mb for each in rows])
+    return Started(rows[0].subject, rows[0].pending, round(seconds, 2), round(memory))
 
 
 if __name__ == "__main__":
-    main()
+    fill(Path(sys.argv[1]), int(sys.argv[2]))

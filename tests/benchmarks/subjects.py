@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,17 @@ from typing import Any
 from tests.gateway_process import Gateway
 from tests.peers.artefacts import COLLECTOR
 from tests.peers.collector import Collector
-from tests.program import Program, free_port
+from tests.program import free_port
 
 HASH = "cdd01ef066bc6cf2"
 TOKEN = "00000000-0000-0000-0000-000000000001"
 SUBJECTS = ("otelsiem", "collector file", "collector memory")
 
 
-def ours(directory: Path, sink: int, *, dead: bool) -> Gateway:
+def ours(directory: Path, sink: int, *, dead: bool, retry: Mapping[str, str]) -> Gateway:
     """One exporter to the sink; `dead`: a second one whose destination refuses connections."""
     hec = {"endpoint": f"http://127.0.0.1:{sink}", "token": TOKEN}
-    exporters: dict[str, Any] = {"splunk_hec/live": hec}
+    exporters: dict[str, Any] = {"splunk_hec/live": {**hec, **({"retry_on_failure": dict(retry)} if retry else {})}}
     if dead:
         exporters["splunk_hec/dead"] = {**hec, "endpoint": f"http://127.0.0.1:{free_port()}"}
     return Gateway(directory, exporters, {"severity": {}, "constitution": {"hash": HASH}})
@@ -35,15 +36,21 @@ def ours(directory: Path, sink: int, *, dead: bool) -> Gateway:
 class Peer(Collector):
     """The Collector as a gateway."""
 
-    def __init__(self, directory: Path, sink: int, *, durable: bool) -> None:
+    def __init__(self, directory: Path, sink: int, *, durable: bool, retry: Mapping[str, str], queue: int) -> None:
         self.grpc, self.http = free_port(), free_port()
+        self._retry, self._queue = dict(retry), queue
         storage = directory / "queue"
         storage.mkdir(parents=True)
         super().__init__(self._configuration(sink, storage if durable else None), directory)
 
     def _configuration(self, sink: int, storage: Path | None) -> dict[str, Any]:
         grpc, http = (f"127.0.0.1:{port}" for port in (self.grpc, self.http))
-        queue: dict[str, Any] = {"enabled": True, "num_consumers": 10, "queue_size": 64, "block_on_overflow": True}
+        queue: dict[str, Any] = {
+            "enabled": True,
+            "num_consumers": 10,
+            "queue_size": self._queue,
+            "block_on_overflow": True,
+        }
         extensions: dict[str, Any] = {}
         if storage is not None:
             queue["storage"] = "file_storage"
@@ -62,6 +69,7 @@ class Peer(Collector):
                     "endpoint": f"http://127.0.0.1:{sink}/services/collector",
                     "token": TOKEN,
                     "sending_queue": queue,
+                    "retry_on_failure": {"max_elapsed_time": "0s", **self._retry},
                 }
             },
             "service": {
@@ -73,13 +81,15 @@ class Peer(Collector):
         }
 
 
-def start(subject: str, directory: Path, sink: int, *, dead: bool) -> Program:
-    """A running subject, ready for records."""
+def start(
+    subject: str, directory: Path, sink: int, *, dead: bool = False, retry: Mapping[str, str] = {}, queue: int = 64
+) -> Gateway | Peer:
+    """A running subject, ready for records; `queue`: how many requests the Collector's may hold (ours is the disk)."""
     if subject == "otelsiem":
-        return ours(directory, sink, dead=dead)
+        return ours(directory, sink, dead=dead, retry=retry)
     if not COLLECTOR.path.exists():
         raise SystemExit("the Collector is not prepared: python3 -m tests.peers.prepare collector")
-    return Peer(directory, sink, durable=subject == "collector file")
+    return Peer(directory, sink, durable=subject == "collector file", retry=retry, queue=queue)
 
 
 def oldest(gateway: Gateway) -> float:
