@@ -18,10 +18,12 @@ def main() -> None:
         return
     try:
         from otelsiem.cli.app import app
+        from otelsiem.cli.completion import NAME, prepare
     except ModuleNotFoundError as missing:
         package = (missing.name or "typer").partition(".")[0]
         if package == "otelsiem":
             raise  # not an extra: our own package is incomplete
         print(MissingExtraError("The otelsiem command", "gateway", package), file=sys.stderr)
         sys.exit(1)
-    app()
+    prepare()
+    app(prog_name=NAME)

@@ -7,6 +7,7 @@ answers, the caller gets a value or a CommandError with a sentence.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,8 +15,10 @@ from typing import Any, Self
 
 import httpx
 
+from otelsiem.cli.access import Access
 from otelsiem.cli.exits import CommandError
 from otelsiem.config.model import Config
+from otelsiem.transport.tls import fault
 
 RECEIPT = "x-otelsiem-receipt"
 LONGEST = 15.0  # seconds for one answer of the admin API: a replay of many letters is one transaction
@@ -75,9 +78,13 @@ class Gateway:
             raise self._strange()
         return fates
 
+    def status(self) -> dict[str, Any]:
+        """How things stand."""
+        return self._ask("GET", "/api/v1/status")
+
     def held(self) -> dict[str, str]:
         """The exporters whose delivery is held, and why."""
-        held = self._ask("GET", "/api/v1/status").get("held")
+        held = self.status().get("held")
         return {str(k): str(v) for k, v in held.items()} if isinstance(held, dict) else {}
 
     def _order(self, verb: str, counted: str, exporter: str, positions: Sequence[int] | None) -> int:
@@ -122,14 +129,17 @@ def gateway(config: Config) -> Gateway:
         raise CommandError(f"cannot read {directory / token.NAME}: {why.strerror}; run as the gateway's user") from why
 
 
-def post(url: str, request: Mapping[str, Any], timeout: float, *, local: bool) -> list[Receipt]:
+def post(to: Access, request: Mapping[str, Any], timeout: float) -> list[Receipt]:
     """One OTLP/HTTP request; where the gateway put the records. CommandError when it did not take them."""
+    url = to.url
     try:
-        with httpx.Client(timeout=timeout, trust_env=not local) as client:
-            answer = client.post(url, json=request, headers={RECEIPT: "1"})
-    except httpx.ConnectError as why:
-        raise AbsentError(f"nothing answers at {url} ({why}); start the gateway with: otelsiem run") from why
+        with httpx.Client(timeout=timeout, trust_env=not to.local, verify=to.context or True) as client:
+            answer = client.post(url, json=request, headers={RECEIPT: "1", **to.headers})
     except (httpx.HTTPError, httpx.InvalidURL) as why:
+        if said := _tls_fault(why):
+            raise CommandError(f"not taken: no connection to {url}: {said}") from why
+        if isinstance(why, httpx.ConnectError):
+            raise AbsentError(f"nothing answers at {url} ({why}); start the gateway with: otelsiem run") from why
         raise CommandError(
             f"{url} did not answer: {why or type(why).__name__}; the record may have been taken"
         ) from why
@@ -142,6 +152,15 @@ def post(url: str, request: Mapping[str, Any], timeout: float, *, local: bool) -
     if isinstance(partial, dict) and str(partial.get("rejectedLogRecords", "0")) != "0":
         raise CommandError(f"not taken: {partial.get('errorMessage') or 'the gateway refused the record'}")
     return receipts(answer.headers.get(RECEIPT, ""))
+
+
+def _tls_fault(error: BaseException | None) -> str:
+    """What is wrong with a handshake, "" when that is not the matter."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return fault(error)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def receipts(header: str) -> list[Receipt]:

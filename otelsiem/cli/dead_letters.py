@@ -8,28 +8,32 @@ from typing import Annotated, Any
 import typer
 
 from otelsiem.cli import exits, say
+from otelsiem.cli.completion import exporters
 from otelsiem.cli.letters import find, letters
-from otelsiem.cli.options import AsJson, ConfigFiles, configuration
+from otelsiem.cli.options import AsJson, ConfigFiles, EnvFiles, Sets, configuration
 
-app = typer.Typer(
-    help="Records that a destination refused: list, show, replay, purge.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Refused records: list, show, replay, purge.", no_args_is_help=True, rich_markup_mode=None)
 
-Exporter = Annotated[str, typer.Option(help="Exporter id, or door/<pipeline> for what a pipeline refused.")]
-Positions = Annotated[list[int] | None, typer.Option("--position", min=0, help="May be given several times.")]
+EXPORTER = "Exporter id, or door/<pipeline> for what a pipeline refused."
+Exporter = Annotated[str, typer.Option(metavar="ID", help=EXPORTER, autocompletion=exporters)]
+Positions = Annotated[
+    list[int] | None, typer.Option("--position", min=0, metavar="N", help="From the list; may be given several times.")
+]
 All = Annotated[bool, typer.Option("--all", help="All dead letters of the exporter.")]
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0917 - typer calls it by name
     config: ConfigFiles = None,
+    sets: Sets = None,
+    env_file: EnvFiles = None,
     exporter: Exporter = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of the oldest.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="At most so many, 1-1000.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out so many of the oldest.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Dead letters, oldest first."""
-    with exits.told(), letters(configuration(config)) as source:
+    """List them, oldest first."""
+    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
         page, more = source.dead_letters(exporter, limit, offset)
     if as_json:
         say.data({"dead_letters": page, "more": more})
@@ -56,14 +60,16 @@ def list_(
 
 
 @app.command()
-def show(
+def show(  # noqa: PLR0917 - typer calls it by name
     exporter: Exporter,
-    position: Annotated[int, typer.Option(min=0, help="From the list.")],
+    position: Annotated[int, typer.Option(min=0, metavar="N", help="From the list.")],
     config: ConfigFiles = None,
+    sets: Sets = None,
+    env_file: EnvFiles = None,
     as_json: AsJson = False,
 ) -> None:
-    """One dead letter with its record and its history."""
-    with exits.told(), letters(configuration(config)) as source:
+    """Show one, with its record and its history."""
+    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
         letter = find(source, exporter, position)
     if as_json:
         say.data(letter)
@@ -79,38 +85,47 @@ def show(
 
 
 @app.command()
-def replay(
+def replay(  # noqa: PLR0917 - typer calls it by name
     exporter: Exporter,
     position: Positions = None,
     everything: All = False,
     config: ConfigFiles = None,
+    sets: Sets = None,
+    env_file: EnvFiles = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Deliver dead letters again, once their cause is mended."""
+    """Deliver them again, once their cause is mended.
+
+    \b
+    otelsiem dead-letters replay --exporter splunk_hec/soc --all
+    """
     chosen = _chosen(position, everything=everything)
-    with exits.told(), letters(configuration(config)) as source:
+    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
         count = source.replay(exporter, chosen)
-    say.line(f"{count} to be delivered again by {exporter}")
-    _complete(count, chosen)
+    _complete("replayed", count, f"{count} to be delivered again by {exporter}", chosen, as_json=as_json)
 
 
 @app.command()
-def purge(
+def purge(  # noqa: PLR0917 - typer calls it by name
     exporter: Exporter,
     position: Positions = None,
     everything: All = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigFiles = None,
+    sets: Sets = None,
+    env_file: EnvFiles = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for good. They are audit records: this cannot be undone, and it is counted."""
+    """Delete them for good.
+
+    They are audit records: this cannot be undone, and it is counted.
+    """
     chosen = _chosen(position, everything=everything)
     what = "ALL dead letters" if chosen is None else f"{len(chosen)} dead letter{'s' * (len(chosen) > 1)}"
-    if not yes and not typer.confirm(f"Delete {what} of {exporter} for good?"):
-        say.line("nothing was deleted")
-        raise typer.Exit(exits.Exit.FAILURE)
-    with exits.told(), letters(configuration(config)) as source:
+    exits.confirmed(f"Delete {what} of {exporter} for good?", "nothing was deleted", yes=yes, as_json=as_json)
+    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
         count = source.purge(exporter, chosen)
-    say.line(f"{count} deleted")
-    _complete(count, chosen)
+    _complete("purged", count, f"{count} deleted", chosen, as_json=as_json)
 
 
 def _chosen(position: list[int] | None, *, everything: bool) -> list[int] | None:
@@ -120,9 +135,14 @@ def _chosen(position: list[int] | None, *, everything: bool) -> list[int] | None
     return None if everything else sorted(set(position or []))
 
 
-def _complete(count: int, chosen: list[int] | None) -> None:
-    if chosen is not None and count < len(chosen):
-        say.note(f"{len(chosen) - count} of the positions given have no dead letter")
+def _complete(verb: str, count: int, sentence: str, chosen: list[int] | None, *, as_json: bool) -> None:
+    missing = max(len(chosen) - count, 0) if chosen is not None else 0
+    if as_json:
+        say.data({verb: count, "missing": missing})
+    else:
+        say.line(sentence)
+    if missing:
+        say.note(f"{missing} of the positions given have no dead letter")
         raise typer.Exit(exits.Exit.FAILURE)
 
 

@@ -54,8 +54,33 @@ def problems(found: Sequence[Problem]) -> None:
     """Everything that is wrong with a configuration."""
     for problem in found:
         _print(clean(problem), "", stderr=True)
-    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-    _print(f"otelsiem: {count} in the configuration; nothing was started", "red", stderr=True)
+    _print(f"otelsiem: {counted(found)}; nothing was started", "red", stderr=True)
+
+
+def counted(found: Sequence[Problem]) -> str:
+    """How many problems there are."""
+    return ("one problem" if len(found) == 1 else f"{len(found)} problems") + " in the configuration"
+
+
+def warnings(found: Sequence[Problem]) -> None:
+    """What is odd about a configuration and does not stop it: the same said of several keys stands there once."""
+    said: dict[str, list[Problem]] = {}
+    for problem in found:
+        said.setdefault(problem.message, []).append(problem)
+    for message, alike in said.items():
+        if len(alike) == 1:
+            note(f"warning: {alike[0]}")
+            continue
+        note(f"{len(alike)} warnings: {message}:")
+        rows = [[f"  {one.file}:{one.line}" if one.line else f"  {one.file}", one.path, one.hint] for one in alike]
+        widths = [max(len(clean(row[n])) for row in rows) for n in range(3)]
+        for row in rows:
+            note(_aligned([clean(cell) for cell in row], widths))
+
+
+def amount(count: int, one: str, several: str = "") -> str:
+    """A number with its noun."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def data(value: object) -> None:
@@ -85,14 +110,19 @@ def moment(value: object) -> str:
 
 def age(value: object, now: datetime) -> str:
     """How long ago, in the largest unit that says something."""
-    when = _when(value)
-    if when is None:
+    seconds = seconds_since(value, now)
+    if seconds is None:
         return "-"
-    seconds = max(int((now - when).total_seconds()), 0)
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def seconds_since(value: object, now: datetime) -> int | None:
+    """Whole seconds since a time of the admin API; None when there is none."""
+    when = _when(value)
+    return None if when is None else max(int((now - when).total_seconds()), 0)
 
 
 def now() -> datetime:

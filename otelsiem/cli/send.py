@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from otelsiem import __version__
 from otelsiem.cli import client, exits, say
-from otelsiem.cli.exits import CommandError, Exit
-from otelsiem.cli.options import AsJson, ConfigFiles, configuration
-from otelsiem.config.model import Config
-from otelsiem.config.quantity import seconds
+from otelsiem.cli.access import Given, access
+from otelsiem.cli.exits import Exit
+from otelsiem.cli.options import AsJson, ConfigFiles, EnvFiles, Sets, configuration
 from otelsiem.model import severity as levels
+from otelsiem.model.duration import seconds
 
 GOOD = frozenset({"delivered", "filtered", "settled"})
 FINAL = GOOD | {"dead"}
@@ -37,23 +38,48 @@ class Line:
 
 def send(  # noqa: PLR0917 - typer calls it by name; each parameter is an option
     config: ConfigFiles = None,
-    event: Annotated[str, typer.Option(help="Event name.")] = "otelsiem_test",
-    severity: Annotated[str, typer.Option(help="Level word, or SeverityNumber 1-24.")] = "info",
-    message: Annotated[str, typer.Option(help="What a person reads.")] = "Test event of otelsiem send",
-    attribute: Annotated[list[str] | None, typer.Option(help="key=value; may be given several times.")] = None,
-    endpoint: Annotated[str, typer.Option(help="OTLP/HTTP address; default: the configuration's receiver.")] = "",
-    timeout: Annotated[str, typer.Option(help="How long to wait for its fate; 0: not at all.")] = "10s",
+    sets: Sets = None,
+    env_file: EnvFiles = None,
+    event: Annotated[str, typer.Option(metavar="NAME", help="Event name.")] = "otelsiem_test",
+    severity: Annotated[str, typer.Option(metavar="LEVEL", help="Level word, or SeverityNumber 1-24.")] = "info",
+    message: Annotated[str, typer.Option(metavar="TEXT", help="What a person reads.")] = "Test event of otelsiem send",
+    attribute: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be given several times.")
+    ] = None,
+    endpoint: Annotated[
+        str, typer.Option(metavar="URL", help="OTLP/HTTP; default: the configuration's receiver.")
+    ] = "",
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="OTELSIEM_TOKEN", show_envvar=True, metavar="TEXT", help="Default: the configuration's first."
+        ),
+    ] = "",
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file that holds the token.")] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Whom to trust; default: its own certificate.")
+    ] = None,
+    cert_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Client certificate, where one is asked for.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for its fate; 0: not at all.")] = "10s",
     as_json: AsJson = False,
 ) -> None:
-    """Send one test record and say what became of it at each exporter.
+    """Send one test record and tell its fate at each exporter.
 
     Ends with 0 when every exporter has delivered or filtered it, with 1 otherwise.
+
+    \b
+    otelsiem send
+    otelsiem send --event login --severity high --attribute user.name=ada
     """
     body = _request(event, _level(severity), message, _attributes(attribute or []))
     wait = _wait(timeout)
-    with exits.told():
-        checked = configuration(config)
-        receipts = client.post(_url(endpoint, checked), body, TAKING, local=not endpoint)
+    with exits.told(as_json):
+        checked = configuration(config, sets, env_file)
+        given = Given(endpoint, token, token_file, ca_file, cert_file, key_file)
+        receipts = client.post(access(given, checked), body, TAKING)
         if not receipts or wait == 0:
             _taken(receipts, as_json=as_json)
             return
@@ -141,18 +167,6 @@ def _request(event: str, number: int, message: str, attributes: Sequence[tuple[s
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "otelsiem-send"}}]}
     scope = {"name": "otelsiem.cli.send", "version": __version__}
     return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": scope, "logRecords": [record]}]}]}
-
-
-def _url(endpoint: str, config: Config) -> str:
-    if endpoint:
-        base = endpoint if "://" in endpoint else f"http://{endpoint}"
-        return base if base.endswith("/v1/logs") else base.rstrip("/") + "/v1/logs"
-    used = [id_ for pipeline in config.service.pipelines.values() for id_ in pipeline.receivers]
-    for id_ in used:
-        for protocol, address in config.receivers[id_].addresses:
-            if protocol == "http":
-                return f"http://{address.reachable}/v1/logs"
-    raise CommandError("no receiver of this configuration takes OTLP/HTTP: give --endpoint, or add protocols.http")
 
 
 def _level(word: str) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from otelsiem.config.model import Config, Exporter, ExporterSettings, JournalSettings
+from otelsiem.config.model import Config, Exporter, ExporterSettings, Grpc, Http, JournalSettings
 from otelsiem.delivery.policy import Policy
 from otelsiem.destinations.console import Console
 from otelsiem.door import Pipeline
 from otelsiem.exporter import Settings
+from otelsiem.gateway.locks import OPEN, Lock
 from otelsiem.gateway.plan import Delivery, Listener, Plan
 from otelsiem.journal.journal import Journal
+from otelsiem.journal.trim import History
 from otelsiem.model.destination import Limits
 
 
@@ -36,6 +38,8 @@ def assemble(config: Config, *, tty: bool = False) -> Plan:
         journal_name=f"{service.journal.type} {service.journal.directory}",
         admin=str(service.admin.endpoint),
         drain=service.shutdown.drain_timeout,
+        room=service.journal.max_size_mib << 20 if service.journal.type == "sqlite" else 0,
+        history=_history(service.journal),
     )
 
 
@@ -48,15 +52,14 @@ def journal_opener(settings: JournalSettings) -> Callable[[], Journal]:
 
             return MemoryJournal()
         from otelsiem.journal.sqlite import SqliteJournal
-        from otelsiem.journal.trim import History
 
-        return SqliteJournal(
-            settings.directory,
-            max_size_mib=settings.max_size_mib,
-            history=History(age=settings.history.age, size=settings.history.size),
-        )
+        return SqliteJournal(settings.directory, max_size_mib=settings.max_size_mib, history=_history(settings))
 
     return open_it
+
+
+def _history(settings: JournalSettings) -> History:
+    return History(age=settings.history.age, size=settings.history.size)
 
 
 def _listener(config: Config, id_: str) -> Listener:
@@ -68,6 +71,19 @@ def _listener(config: Config, id_: str) -> Listener:
         str(http.endpoint) if http else "",
         (grpc.max_recv_msg_size_mib << 20) if grpc else 0,
         http.max_request_body_size if http else 0,
+        _lock(config, grpc),
+        _lock(config, http),
+    )
+
+
+def _lock(config: Config, protocol: Grpc | Http | None) -> Lock:
+    if protocol is None:
+        return OPEN
+    auth = protocol.auth.authenticator if protocol.auth else ""
+    return Lock(
+        protocol.tls.value if protocol.tls else None,
+        config.extensions[auth].value(auth) if auth else None,
+        protocol.include_metadata.value,
     )
 
 
@@ -88,7 +104,7 @@ def _delivery(pipeline: str, exporter: Exporter, *, tty: bool) -> Delivery:
         written.rate_limit.events_per_second if written.rate_limit else 0.0,
         (written.rate_limit.burst or 0.0) if written.rate_limit else 0.0,
     )
-    return Delivery(pipeline, settings, to, written.start_at)
+    return Delivery(pipeline, settings, to, written.start_at, written.resume or "")
 
 
 def _policy(written: ExporterSettings) -> Policy:

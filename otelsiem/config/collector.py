@@ -1,106 +1,109 @@
 """Keys of the OpenTelemetry Collector that mean nothing here, or that cannot be honoured yet: one table.
 
 A configuration that came from a Collector starts: what the journal makes unnecessary is accepted and explained.
-What would be unsafe to overlook (encryption, authentication) is refused. `docs/reference/configuration.md` prints the
-table.
+What would be unsafe to overlook (encryption, authentication, masking) is refused. The rows are in `dialect/`, and
+`docs/reference/configuration.md` prints them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from otelsiem.config.dialect import destinations, exporters, processors, receivers, service
+from otelsiem.config.dialect.row import ACCEPTED, MAPPED, REFUSED, SAME, Row
 from otelsiem.config.report import Report
-from otelsiem.config.tree import Node, Table
+from otelsiem.config.tree import Leaf, Node, Table
 
-_DURABLE = "every record is in the journal before it is acknowledged"
-_LATER = "not in this version; put a proxy in front, or listen on localhost"
-_TUNED = "the receiver tunes its own connections"
+TABLE: tuple[Row, ...] = (*receivers.ROWS, *processors.ROWS, *exporters.ROWS, *destinations.ROWS, *service.ROWS)
 
+IDS = frozenset({"receivers", "processors", "exporters", "connectors", "extensions"})
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One key. `*` stands for any id or name; component ids are compared by their type."""
-
-    path: str
-    accepted: bool
-    why: str
+_Found = tuple[Table, tuple[str, ...]]  # a mapping, and the steps to one of its keys
 
 
-TABLE: tuple[Row, ...] = (
-    Row("processors.batch", True, "requests are shaped by each exporter's sending_queue.batch"),
-    Row("processors.memory_limiter", True, "memory is bounded by the journal, there is nothing to set"),
-    Row("exporters.*.sending_queue.enabled", True, f"the journal is the queue: {_DURABLE}"),
-    Row("exporters.*.sending_queue.queue_size", True, "the queue is the journal: service.journal.max_size_mib"),
-    Row("exporters.*.sending_queue.storage", True, f"the journal is the storage: {_DURABLE}"),
-    Row("exporters.*.sending_queue.block_on_overflow", True, "a full journal tells senders to come back"),
-    Row("exporters.*.sending_queue.wait_for_result", True, f"senders wait for the journal: {_DURABLE}"),
-    Row("exporters.*.sending_queue.sizer", True, "the queue is the journal; it counts MiB"),
-    Row("exporters.*.sending_queue.batch.min_size", True, "a request leaves when it is full or after flush_timeout"),
-    Row("exporters.*.sending_queue.batch.partition", True, "destinations keep apart what may not share a request"),
-    Row("receivers.otlp.protocols.grpc.transport", True, "it is tcp"),
-    Row("receivers.otlp.protocols.grpc.read_buffer_size", True, _TUNED),
-    Row("receivers.otlp.protocols.grpc.write_buffer_size", True, _TUNED),
-    Row("receivers.otlp.protocols.grpc.max_concurrent_streams", True, "intake is bounded in bytes by the journal"),
-    Row("receivers.otlp.protocols.grpc.keepalive", True, _TUNED),
-    Row("receivers.otlp.protocols.grpc.include_metadata", True, "no component reads request metadata"),
-    Row("receivers.otlp.protocols.grpc.tls", False, _LATER),
-    Row("receivers.otlp.protocols.grpc.auth", False, _LATER),
-    Row("receivers.otlp.protocols.grpc.middlewares", False, _LATER),
-    Row("receivers.otlp.protocols.http.transport", True, "it is tcp"),
-    Row("receivers.otlp.protocols.http.include_metadata", True, "no component reads request metadata"),
-    Row("receivers.otlp.protocols.http.read_timeout", True, _TUNED),
-    Row("receivers.otlp.protocols.http.read_header_timeout", True, _TUNED),
-    Row("receivers.otlp.protocols.http.write_timeout", True, _TUNED),
-    Row("receivers.otlp.protocols.http.idle_timeout", True, _TUNED),
-    Row("receivers.otlp.protocols.http.keep_alives_enabled", True, _TUNED),
-    Row("receivers.otlp.protocols.http.traces_url_path", True, "only logs are taken"),
-    Row("receivers.otlp.protocols.http.metrics_url_path", True, "only logs are taken"),
-    Row("receivers.otlp.protocols.http.logs_url_path", False, "it is /v1/logs; put a proxy in front to change it"),
-    Row("receivers.otlp.protocols.http.compression_algorithms", False, "what a sender may use is not configurable"),
-    Row("receivers.otlp.protocols.http.response_headers", False, _LATER),
-    Row("receivers.otlp.protocols.http.cors", False, "browsers cannot send here directly; put a proxy in front"),
-    Row("receivers.otlp.protocols.http.tls", False, _LATER),
-    Row("receivers.otlp.protocols.http.auth", False, _LATER),
-    Row("receivers.otlp.protocols.http.middlewares", False, _LATER),
-    Row("extensions.health_check", True, "/health and /ready are at service.admin.endpoint"),
-    Row("extensions.healthcheckv2", True, "/health and /ready are at service.admin.endpoint"),
-    Row("extensions.file_storage", True, "the journal is the storage: service.journal.directory"),
-    Row("extensions.memory_ballast", True, "there is no Go heap to steady"),
-    Row("extensions.pprof", True, "there is no Go runtime to profile"),
-    Row("extensions.zpages", True, "metrics and dead letters are at service.admin.endpoint"),
-    Row("extensions.*", False, "there are no extensions in this version"),
-    Row("connectors.*", False, "there are no connectors in this version"),
-    Row("service.extensions", True, "what they do is always on"),
-    Row("service.telemetry", True, "metrics are at http://<service.admin.endpoint>/metrics"),
-)
+def prune(root: Table, report: Report) -> set[tuple[str, ...]]:
+    """Take out what the table accepts or refuses, with a warning or a problem for each.
 
-
-def prune(root: Table, report: Report) -> set[str]:
-    """Take out what the table names, with a warning or a problem for each.
-
-    Returns the processors that were accepted: pipelines may go on naming them.
+    Returns section and id of the components that are gone: pipelines may go on naming them, whoever reads was told.
     """
-    processors: set[str] = set()
+    gone: set[tuple[str, ...]] = set()
+    decided: set[tuple[str, ...]] = set()  # the first row that fits a key decides
     for row in TABLE:
-        for parent, steps in list(_parents(root, row.path.split("."), ())):
-            place, key = parent.keys[steps[-1]], steps[-1]
-            if row.accepted:
-                report.warning(place, steps, "is accepted and has no effect", row.why)
-                processors |= {key} if steps[0] == "processors" else set()
-            else:
-                report.problem(place, steps, "is not supported", row.why)
-            parent.drop(key)
-    return processors
+        for parent, steps in list(_matches(root, row.steps, ())):
+            if steps in decided:
+                continue
+            decided.add(steps)
+            if row.verdict is REFUSED and len(steps) > 2 and _says_nothing(parent.items[steps[-1]]):
+                parent.drop(steps[-1])
+                continue
+            # a type that is refused may yet be brought by another package: `components.py` asks `instead`
+            if row.verdict is ACCEPTED or (row.verdict is REFUSED and not row.of_type):
+                _take_out(row, parent, steps, report)
+                gone.add(steps)
+    return gone
 
 
-def _parents(node: Node, path: list[str], steps: tuple[str, ...]) -> Iterator[tuple[Table, tuple[str, ...]]]:
+def meant(section: str, kind: str) -> str:
+    """The type that a type of the Collector is here, which is mostly itself."""
+    row = _of_type(section, kind)
+    return row.to if row and row.verdict is MAPPED else kind
+
+
+def instead(section: str, kind: str) -> str:
+    """What to do about a type of the Collector that is not here; "" when the Collector has none of this name."""
+    row = _of_type(section, kind)
+    return row.why if row and row.verdict is REFUSED else ""
+
+
+def _take_out(row: Row, parent: Table, steps: tuple[str, ...], report: Report) -> None:
+    place, node = parent.keys[steps[-1]], parent.items[steps[-1]]
+    text = node.text.lower() if isinstance(node, Leaf) else ""
+    parent.drop(steps[-1])
+    if isinstance(node, Leaf) and node.broken:
+        return  # told
+    if row.verdict is REFUSED:
+        report.problem(place, steps, "is not supported", row.why)
+    elif not row.only:
+        report.warning(place, steps, "is accepted and has no effect", row.why)
+    elif text != row.only:
+        report.problem(place, steps, f"only {row.only} is supported", row.why)
+
+
+def _says_nothing(node: Node) -> bool:
+    """`cors:`, `middlewares: []`, `insecure: false`: the Collector's own default, written down."""
+    return not (node.value if isinstance(node, Leaf) else node.items)
+
+
+def _of_type(section: str, kind: str) -> Row | None:
+    fitting = (row for row in TABLE if row.of_type and row.steps[0] == (section,))
+    return next((row for row in fitting if _fits(row.steps, (section, kind))), None)
+
+
+def _matches(node: Node, names: list[tuple[str, ...]], steps: tuple[str, ...]) -> Iterator[_Found]:
     """Every mapping that holds a key the path ends in, with the steps to that key."""
-    name, *rest = path
     for key, child in node.items.items() if isinstance(node, Table) else ():
-        if name not in {"*", key, key.partition("/")[0]}:
+        if not _fits(names[: len(steps) + 1], (*steps, key)):
             continue
-        if rest:
-            yield from _parents(child, rest, (*steps, key))
+        if len(steps) + 1 < len(names):
+            yield from _matches(child, names, (*steps, key))
         elif isinstance(node, Table):
             yield node, (*steps, key)
+
+
+def _fits(names: list[tuple[str, ...]], steps: tuple[str, ...]) -> bool:
+    """Whether the last step is one of the names that stand there; of an id only its type counts."""
+    allowed, step = names[len(steps) - 1], steps[-1]
+    if allowed == ("*",) or step in allowed:
+        return True
+    if len(steps) != 2 or steps[0] not in IDS:
+        return False
+    kind = bare(step.partition("/")[0])
+    return kind in {bare(name) for name in allowed}
+
+
+def bare(name: str) -> str:
+    """A type without its underscores: `file_log` and `filelog` are one."""
+    return name.replace("_", "")
+
+
+__all__ = ["ACCEPTED", "MAPPED", "REFUSED", "SAME", "TABLE", "Row", "bare", "instead", "meant", "prune"]

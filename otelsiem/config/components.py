@@ -1,4 +1,4 @@
-"""The sections `receivers`, `processors` and `exporters`: each id to a component that is ready to be put to work."""
+"""The sections `receivers`, `processors`, `exporters`, `extensions`: each id to a component ready to be put to work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from otelsiem.config import discover, rules
+from otelsiem.config import collector, discover, rules, tls
+from otelsiem.config.bearertokenauth import BearerTokenAuth
+from otelsiem.config.enabled import KEY
 from otelsiem.config.model import Exporter, ExporterSettings, OtlpReceiver
 from otelsiem.config.report import Report, nearest
 from otelsiem.config.tree import Leaf, Node, Place, Table, dotted, empty, find
@@ -33,11 +35,22 @@ class Section:
 RECEIVERS = Section("receivers", {"otlp": OtlpReceiver}.get, lambda: ["otlp"])
 PROCESSORS = Section("processors", discover.processor, discover.processor_types)
 EXPORTERS = Section("exporters", discover.destination, discover.destination_types)
+EXTENSIONS = Section(
+    "extensions",
+    lambda kind: {"bearertokenauth": BearerTokenAuth}.get(kind.replace("_", "")),
+    lambda: ["bearertokenauth"],
+)
+SECTIONS = (RECEIVERS, PROCESSORS, EXPORTERS, EXTENSIONS)
 
 
 def receivers(root: Table, report: Report) -> dict[str, OtlpReceiver]:
     """What listens."""
     return {id_: cast("OtlpReceiver", built) for id_, built in _built(root, RECEIVERS, report)}
+
+
+def extensions(root: Table, report: Report) -> dict[str, BearerTokenAuth]:
+    """What others ask who may come in."""
+    return {id_: cast("BearerTokenAuth", built) for id_, built in _built(root, EXTENSIONS, report)}
 
 
 def processors(root: Table, report: Report) -> dict[str, Processor]:
@@ -56,31 +69,43 @@ def exporters(root: Table, report: Report) -> dict[str, Exporter]:
     """What delivers."""
     found = {}
     for id_, node, model in _components(root, EXPORTERS, report):
-        theirs, ours = _halves(model, node)
+        theirs, ours = halves(model, node)
         before = len(report.problems)
-        destination = validate(model, theirs, ("exporters", id_), report, also=_shared(model))
+        destination = validate(model, theirs, ("exporters", id_), report, also={*shared(model), KEY})
         told = {problem.path for problem in report.problems[before:]}
         for key in [key for key in ours.items if dotted(("exporters", id_, key)) in told]:
             ours.drop(key)  # a key of both halves is told once
         settings = validate(ExporterSettings, ours, ("exporters", id_), report)
+        if settings is not None and settings.retry_on_failure.max_elapsed_time:
+            _warn_of_limit(ours, id_, report)
         if destination is not None and settings is not None:
-            found[id_] = Exporter(id_, cast("Destination", destination), settings)
+            exporter = Exporter(id_, cast("Destination", destination), settings)
+            tls.check(exporter.destination, theirs, ("exporters", id_), report)
+            found[id_] = exporter
     return found
 
 
-def _halves(model: type[BaseModel], node: Table) -> tuple[Table, Table]:
+def _warn_of_limit(ours: Table, id_: str, report: Report) -> None:
+    """The Collector drops records after five minutes unless told otherwise, so its files often say 300s."""
+    steps = (id_, "retry_on_failure", "max_elapsed_time")
+    _, _, place = find(ours, steps[1:])
+    hint = "0, the default here, never gives up; dead letters are kept and can be replayed"
+    report.warning(place, ("exporters", *steps), "makes dead letters when the destination is away for so long", hint)
+
+
+def halves(model: type[BaseModel], node: Table) -> tuple[Table, Table]:
     """The keys of the destination, and those that every exporter has; a key of both goes to both."""
-    named, shared = keys(model), _shared(model)
+    named, common = keys(model), shared(model)
     theirs, ours = empty(node.place), empty(node.place)
     for key, value in node.items.items():
-        if key in named or key not in shared:  # unknown ones too: a destination may know older spellings
+        if key in named or key not in common:  # unknown ones too: a destination may know older spellings
             theirs.items[key], theirs.keys[key] = value, node.keys[key]
-        if key in shared and not nothing(value):
+        if key in common and not nothing(value):
             ours.items[key], ours.keys[key] = value, node.keys[key]
     return theirs, ours
 
 
-def _shared(model: type[BaseModel]) -> set[str]:
+def shared(model: type[BaseModel]) -> set[str]:
     """What every exporter has. `timeout` is honoured by the destination: one that sends no requests has none."""
     return set(keys(ExporterSettings)) - ({"timeout"} - set(keys(model)))
 
@@ -99,7 +124,7 @@ def nothing(node: Node) -> bool:
 
 def _built(root: Table, section: Section, report: Report) -> Iterator[tuple[str, BaseModel]]:
     for id_, node, model in _components(root, section, report):
-        built = validate(model, node, (section.name, id_), report)
+        built = validate(model, node, (section.name, id_), report, also=(KEY,))
         if built is not None:
             yield id_, built
 
@@ -125,11 +150,12 @@ def _components(root: Table, section: Section, report: Report) -> Iterator[tuple
 def _model(section: Section, id_: str, place: Place, report: Report) -> type[BaseModel] | None:
     kind, steps = id_.partition("/")[0], (section.name, id_)
     try:
-        model = section.look(kind)
+        model = section.look(collector.meant(section.name, kind))
     except discover.NotLoadableError as why:
         report.problem(place, steps, str(why))
         return None
     if model is None:
         said = f"there is no {section.name[:-1]} of type {kind!r}"
-        report.problem(place, steps, said, nearest(kind, section.types()))
+        hint = collector.instead(section.name, kind) or nearest(kind, section.types())
+        report.problem(place, steps, said, hint)
     return model

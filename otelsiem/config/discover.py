@@ -9,7 +9,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -38,12 +38,18 @@ def processor(kind: str) -> type[BaseModel] | None:
 
 def destination_types() -> list[str]:
     """Every type of destination that is installed."""
-    return sorted({*_types(destinations), *(point.name for point in entry_points(group=DESTINATIONS))})
+    return sorted({*_types(destinations), *(point.name for point in _points())})
 
 
 def processor_types() -> list[str]:
     """Every type of processor that is installed."""
     return sorted(_types(processors))
+
+
+def origin(kind: str) -> str:
+    """The distribution that a destination comes from; "" for our own."""
+    point = None if kind in _types(destinations) else next((p for p in _points() if p.name == kind), None)
+    return f"{point.dist.name} {point.dist.version}" if point is not None and point.dist is not None else ""
 
 
 def camel(kind: str) -> str:
@@ -88,10 +94,14 @@ def _modules(package: ModuleType) -> list[str]:
 
 
 def _foreign(kind: str) -> type[BaseModel] | None:
-    for point in entry_points(group=DESTINATIONS):
+    for point in _points():
         if _bare(point.name) == _bare(kind):
             return _loaded(point)
     return None
+
+
+def _points() -> EntryPoints:
+    return entry_points(group=DESTINATIONS)
 
 
 def _loaded(point: EntryPoint) -> type[BaseModel]:

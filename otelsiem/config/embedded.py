@@ -1,4 +1,4 @@
-"""The configuration without a file: OTLP in, a SQLite journal, JSON lines out, and Splunk when its variables are set.
+"""The configuration without a file: OTLP in, a SQLite journal, JSON lines out, and what the environment asks for.
 
 It goes through the same checks as a file. Listeners are on localhost, as the Collector's are by default: what nobody
 wrote down is not opened to the network.
@@ -9,73 +9,90 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from otelsiem.config import environment
+from otelsiem.config.dotenv import Environment
+from otelsiem.config.environment import TOKEN, TRUTHS, URL, VARIABLES
 from otelsiem.config.report import Report
-from otelsiem.config.tree import Leaf, Place, Table, build
+from otelsiem.config.tree import Leaf, Node, Place, Table, build, merge, nested
 
 FOLDER = "otelsiem-data"
-URL, TOKEN = "SPLUNK_HEC_URL", "SPLUNK_HEC_TOKEN"
-SPLUNK = {"endpoint": URL, "token": TOKEN, "index": "SPLUNK_INDEX", "sourcetype": "SPLUNK_SOURCETYPE"}
-VERIFY = "SPLUNK_VERIFY_SSL"
-ENVIRONMENT = Place()
 
 
-def tree(env: Mapping[str, str], report: Report) -> Table:
+def tree(env: Environment, report: Report) -> Table:
     """The embedded configuration, as if it had been typed."""
-    root = _base()
-    splunk = _splunk(env, report)
-    if splunk is not None:
-        exporters = root["exporters"]
-        exporters["splunk_hec"] = splunk
-        root["service"]["pipelines"]["logs"]["exporters"] = list(exporters)
-    built = build(root, Place())
-    assert isinstance(built, Table)
-    _mark(built)
-    return built
+    given = environment.read(env, report)
+    environment.explain(env, report)
+    wanted = _splunk_wanted(given, env, report)
+    root: Node = build(_base(splunk=wanted), Place())
+    for variable in VARIABLES:
+        leaf = given.get(variable.name)
+        if leaf is None or not variable.key or variable.key.endswith(".enabled"):
+            continue
+        head, id_, *steps = variable.key.split(".")
+        for exporter in _exporters(splunk=wanted):
+            if id_ in {"*", exporter}:
+                root = merge(root, nested([head, exporter, *steps], leaf, leaf.place))
+    assert isinstance(root, Table)
+    return root
 
 
-def _base() -> dict[str, Any]:
+def _exporters(*, splunk: bool) -> list[str]:
+    return ["file", "splunk_hec"] if splunk else ["file"]
+
+
+def _base(*, splunk: bool) -> dict[str, Any]:
     rotation = {"max_megabytes": 100}  # no max_backups: audit records are not deleted unless somebody says so
+    ids = _exporters(splunk=splunk)
     return {
         "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
         "processors": {"severity": {}},
         "exporters": {"file": {"path": f"{FOLDER}/events.jsonl", "rotation": rotation}},
         "service": {
             "journal": {"type": "sqlite", "directory": FOLDER},
-            "pipelines": {"logs": {"receivers": ["otlp"], "processors": ["severity"], "exporters": ["file"]}},
+            "pipelines": {"logs": {"receivers": ["otlp"], "processors": ["severity"], "exporters": ids}},
         },
     }
 
 
-def _splunk(env: Mapping[str, str], report: Report) -> dict[str, Any] | None:
-    given = {key: env[name] for key, name in SPLUNK.items() if env.get(name)}
-    if not {"endpoint", "token"} & given.keys():
-        return None
-    for key in {"endpoint", "token"} - given.keys():
-        other = URL if key == "token" else TOKEN
-        report.problem(ENVIRONMENT, SPLUNK[key], f"is missing, while {other} is set", f"set both, or unset {other}")
-        return None
-    if env.get(VERIFY):
-        verify = _truth(env[VERIFY])
-        if verify is None:
-            report.problem(ENVIRONMENT, VERIFY, "expected true or false")
-        return {**given, "tls": {"insecure_skip_verify": verify is False}}
-    return dict(given)
+def _splunk_wanted(given: Mapping[str, Leaf], env: Environment, report: Report) -> bool:
+    """Whether there is a Splunk exporter; a variable that it needs and that is missing is a problem."""
+    reason = _reason(given, env, report)
+    if not reason:
+        return False
+    missing = [name for name in (URL, TOKEN) if name not in given]
+    for name in missing:
+        report.problem(env.place(reason), name, f"is missing, while {reason} is set", f"set it, or unset {reason}")
+    return not missing
 
 
-def _truth(text: str) -> bool | None:
-    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    return known.get(text.strip().lower())
+def _reason(given: Mapping[str, Leaf], env: Environment, report: Report) -> str:
+    """The variable that turns Splunk on, or "": the most particular one decides."""
+
+    def says(name: str) -> bool | None:
+        return TRUTHS[given[name].text] if name in given else None
+
+    if says("SIEM_ENABLED") is False:
+        return ""
+    kind = given["SIEM_TYPE"].text if "SIEM_TYPE" in given else ""
+    absent = environment.absent(kind)
+    if absent:
+        said = f"has no effect: this version has no destination {absent.title}"
+        report.warning(env.place("SIEM_TYPE"), "SIEM_TYPE", said)
+    if says("SIEM_SPLUNK_ENABLED") is not None:
+        return "SIEM_SPLUNK_ENABLED" if says("SIEM_SPLUNK_ENABLED") else ""
+    if kind == "file":
+        return ""
+    if kind == "splunk":
+        return "SIEM_TYPE"
+    named = next((name for name in (URL, TOKEN) if name in given), "")
+    if not named:
+        _explain_useless(given, env, report)
+    return named
 
 
-def _mark(root: Table) -> None:
-    """Values of variables are never shown, and a problem with one names the variable."""
-    exporters = root.items["exporters"]
-    assert isinstance(exporters, Table)
-    splunk = exporters.items.get("splunk_hec")
-    if not isinstance(splunk, Table):
-        return
-    for key, name in SPLUNK.items():
-        leaf = splunk.items.get(key)
-        if isinstance(leaf, Leaf):
-            leaf.outside = f"${{env:{name}}}"
-            leaf.place = splunk.keys[key] = ENVIRONMENT
+def _explain_useless(given: Mapping[str, Leaf], env: Environment, report: Report) -> None:
+    """Nobody turned Splunk off, and nobody turned it on: its other variables wait for nothing."""
+    for variable in VARIABLES:
+        name, key = variable.name, variable.key
+        if name in given and key.startswith(environment.SPLUNK) and not key.endswith(".enabled"):
+            report.warning(env.place(name), name, f"has no effect without {URL} and {TOKEN}")

@@ -7,14 +7,17 @@ where it has one. Destinations and processors bring their own models and are fou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from otelsiem.config.quantity import Address, Endpoint, Number, Octets, Seconds, Whole
+from otelsiem.config.bearertokenauth import BearerTokenAuth
+from otelsiem.config.lock import Auth, Included, IncludeMetadata, ServerTls
+from otelsiem.config.quantity import Address, Endpoint, Number, Octets, Whole
 from otelsiem.model.destination import Destination
+from otelsiem.model.duration import Seconds
 from otelsiem.model.errors import Problem
 from otelsiem.model.match import Match
 from otelsiem.model.processor import Processor
@@ -34,6 +37,9 @@ class Grpc(Settings):
     """OTLP over gRPC."""
 
     endpoint: Endpoint = Field(default=GRPC, description="host:port to listen on")
+    tls: ServerTls | None = Field(default=None, description="encryption; without it everything travels as plain text")
+    auth: Auth | None = Field(default=None, description="who may send; without it everybody may")
+    include_metadata: Included = Field(default=IncludeMetadata(), description="what to keep of the request itself")
     max_recv_msg_size_mib: Whole = Field(default=20, ge=1, le=512, description="largest request, decompressed, in MiB")
 
 
@@ -41,6 +47,9 @@ class Http(Settings):
     """OTLP over HTTP, protobuf and JSON."""
 
     endpoint: Endpoint = Field(default=HTTP, description="host:port to listen on")
+    tls: ServerTls | None = Field(default=None, description="encryption; without it everything travels as plain text")
+    auth: Auth | None = Field(default=None, description="who may send; without it everybody may")
+    include_metadata: Included = Field(default=IncludeMetadata(), description="what to keep of the request itself")
     max_request_body_size: Octets = Field(default=20 << 20, ge=1, description="largest request, decompressed")
 
 
@@ -137,6 +146,9 @@ class ExporterSettings(Settings):
     timeout: Seconds = Field(default=10.0, gt=0, description="deadline of a request, where there are any")
     hold: HoldSettings = Field(default=HoldSettings(), description="probing while delivery is held")
     start_at: Literal["end", "beginning"] = Field(default="end", description="where a new exporter begins")
+    resume: str | None = Field(
+        default=None, description="id of a removed exporter whose pending records it takes over, per pipeline"
+    )
 
 
 class History(Settings):
@@ -170,15 +182,16 @@ class ShutdownSettings(Settings):
 class Pipeline(Settings):
     """Which receivers feed which exporters, and what is done to the records between."""
 
-    receivers: list[str] = Field(description="ids")
-    processors: list[str] = Field(default=[], description="ids, in the order in which they work")
-    exporters: list[str] = Field(description="ids")
+    receivers: list[str] = Field(description="ids of the receivers that feed it")
+    processors: list[str] = Field(default=[], description="ids of processors, in the order in which they work")
+    exporters: list[str] = Field(description="ids of the exporters that deliver its records")
 
 
 class Service(Settings):
     """What is put to work."""
 
     pipelines: dict[str, Pipeline] = Field(description="`logs` or `logs/name`")
+    extensions: list[str] = Field(default=[], description="ids of the extensions that are put to work")
     journal: JournalSettings = Field(default=JournalSettings(), description="the durable log")
     admin: AdminSettings = Field(default=AdminSettings(), description="health, metrics and commands")
     shutdown: ShutdownSettings = Field(default=ShutdownSettings(), description="how the service ends")
@@ -202,3 +215,4 @@ class Config:
     exporters: Mapping[str, Exporter]
     service: Service
     warnings: tuple[Problem, ...] = ()
+    extensions: Mapping[str, BearerTokenAuth] = field(default_factory=dict)

@@ -1,7 +1,4 @@
-"""Durations, sizes and addresses as people type them: Go durations (`1m30s`), byte sizes (`20MiB`), `host:port`.
-
-A number without its unit is refused instead of guessed: the Collector reads `timeout: 60` as 60 nanoseconds.
-"""
+"""Sizes and addresses as people type them: byte sizes (`20MiB`), `host:port`. Durations are `model/duration.py`."""
 
 from __future__ import annotations
 
@@ -9,34 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
 ANY4 = "0.0.0.0"  # noqa: S104 - recognised here, not bound
 
-_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(ns|us|µs|μs|ms|s|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})")
 _HOST = re.compile(r"[A-Za-z0-9._-]{0,253}")
 _LITERAL6 = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?")
-
-
-def seconds(value: object) -> float:
-    """`1m30s`, `200ms`, `1.5h`, `0`; Go's units, and `d` for 24 hours."""
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        if text == 0:
-            return 0.0
-        raise ValueError("expected a duration, found a number without a unit; write for example 30s, 200ms or 1m30s")
-    if text == "0":
-        return 0.0
-    if isinstance(text, str) and text:
-        parts = list(_PART.finditer(text))
-        if "".join(part[0] for part in parts) == text:
-            return sum(float(part[1]) * UNITS[part[2]] for part in parts)
-    raise ValueError("expected a duration such as 30s, 200ms or 1m30s (units: ns us ms s m h d)")
 
 
 def octets(value: object) -> int:
@@ -47,6 +26,14 @@ def octets(value: object) -> int:
     if found is None or found[2].lower() not in SIZES:
         raise ValueError("expected a size such as 20971520, 20MiB or 512KB")
     return int(float(found[1]) * SIZES[found[2].lower()])
+
+
+def size(value: int) -> str:
+    """A number of bytes as a person would type it."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value and value % factor == 0:
+            return f"{value // factor}{unit}"
+    return str(value)
 
 
 def _no_flag(value: object) -> object:
@@ -106,8 +93,24 @@ def address(value: object) -> Address:
     return Address(host, int(port))
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
-Octets = Annotated[int, BeforeValidator(octets), Field(ge=0)]
-Endpoint = Annotated[Address, BeforeValidator(address)]
+# for editors and the reference page
+_Size = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "title": "size",
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([KkMmGgTt][Ii]?)?[Bb]?$"},
+            ],
+        }
+    ),
+]
+_Listen = Annotated[
+    str, WithJsonSchema({"title": "host:port", "type": "string", "pattern": r"^([^:/]*|\[[^\]]+\]):[0-9]{1,5}$"})
+]
+
+Octets = Annotated[int, BeforeValidator(octets, json_schema_input_type=_Size), Field(ge=0)]
+Endpoint = Annotated[Address, BeforeValidator(address, json_schema_input_type=_Listen)]
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Number = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]

@@ -24,11 +24,18 @@ class Report:
         self.warnings.append(_told(place, steps, message, hint))
 
     def stop_if_wrong(self) -> None:
-        """Raise with everything found so far, in the order in which it was typed."""
+        """Raise with everything found so far."""
         if self.problems:
-            files = {name: n for n, name in enumerate(dict.fromkeys(p.file for p in self.problems))}
-            found = dict.fromkeys(self.problems)  # a value wrong in both halves of an exporter is told once
-            raise ConfigError(sorted(found, key=lambda p: (files[p.file], p.line)))
+            wrong = tuple(f"{problem.path}." for problem in self.problems)  # what is below it is not worth a word
+            raise ConfigError(
+                in_order(self.problems), in_order([one for one in self.warnings if not one.path.startswith(wrong)])
+            )
+
+
+def in_order(found: Sequence[Problem]) -> list[Problem]:
+    """As it was typed; a value wrong in both halves of an exporter is told once."""
+    files = {name: n for n, name in enumerate(dict.fromkeys(p.file for p in found))}
+    return sorted(dict.fromkeys(found), key=lambda p: (files[p.file], p.line))
 
 
 def _told(place: Place, steps: Sequence[str | int] | str, message: str, hint: str) -> Problem:
@@ -36,14 +43,20 @@ def _told(place: Place, steps: Sequence[str | int] | str, message: str, hint: st
     return Problem(path or "(file)", message, place.file, place.line, hint)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a word that nobody knows: the one that was meant, else all there are."""
+def closest(word: str, known: Iterable[str]) -> str:
+    """The word that was meant, "" when none is near."""
     names = sorted(set(known))
     by_shape = {name.replace("_", "").replace("-", "").lower(): name for name in names}
     shape = word.replace("_", "").replace("-", "").lower()
     close = get_close_matches(word, names, 1, 0.6) or [
         by_shape[s] for s in get_close_matches(shape, list(by_shape), 1, 0.7)
     ]
-    if close:
-        return f"did you mean {close[0]!r}?"
+    return close[0] if close else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint for a word that nobody knows: the one that was meant, else all there are."""
+    names = sorted(set(known))
+    if meant := closest(word, names):
+        return f"did you mean {meant!r}?"
     return f"known here: {', '.join(names)}" if names else ""

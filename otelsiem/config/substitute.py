@@ -8,7 +8,7 @@ and nothing else gets the type that its content has; anything else stays text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ DEEPEST = 8  # defaults within defaults
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
+_AUTH_SCHEME = re.compile(r"(?:Basic|Bearer|Splunk|Token|ApiKey|GenieKey|DPoP) ", re.IGNORECASE)  # before a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,82 @@ def _fill(leaf: Leaf, steps: list[str | int], around: Surroundings, report: Repo
         return
     leaf.text = text
     leaf.value = resolve(text) if leaf.plain and whole else text
-    if "${" in source.replace("$$", ""):
-        leaf.outside = source if whole else re.sub(r"^.*?(\$\{.*\}).*$", r"\1", source, flags=re.DOTALL)
+    expressions = [inner for _, inner in _parts(source) if inner is not None]
+    if expressions:
+        leaf.outside = "".join(f"${{{_told(inner)}}}" for inner in expressions)
+        leaf.source = rebased(source, around.folder)
+
+
+def rebased(source: str, folder: Path) -> str:
+    """The same text with the paths of its `${file:…}` made absolute, so that it means the same in another folder."""
+
+    def absolute(inner: str) -> str:
+        if inner.startswith("file:"):
+            return f"file:{(folder / inner.removeprefix('file:')).absolute()}"
+        name, default, text = inner.partition(":-")
+        return name + default + rebased(text, folder)
+
+    return "".join(text if inner is None else f"${{{absolute(inner)}}}" for text, inner in _parts(source))
+
+
+def redacted(source: str, hidden: str) -> str:
+    """The same text without what is typed around and inside its expressions: a secret's default is one, too."""
+
+    def bare(inner: str) -> str:
+        name, default, text = inner.partition(":-")
+        return name if inner.startswith("file:") else name + default + redacted(text, hidden)
+
+    shown = ((_literal(text, hidden) if inner is None else f"${{{bare(inner)}}}") for text, inner in _parts(source))
+    return "".join(shown)
+
+
+def _literal(text: str, hidden: str) -> str:
+    return text if not text or _AUTH_SCHEME.fullmatch(text) else hidden
+
+
+def names(source: str) -> Iterator[str]:
+    """The environment variables that the expressions of a text ask for."""
+    for _, inner in _parts(source):
+        if inner is not None and not inner.startswith("file:"):
+            name, _, default = inner.removeprefix("env:").partition(":-")
+            yield name
+            yield from names(default)
+
+
+def typed(text: str) -> str:
+    """What to type for a text that means itself."""
+    return re.sub(r"\$(?=[${])", "$$", text)
+
+
+def _told(inner: str) -> str:
+    """An expression as messages show it: its default stays out, which may be a secret."""
+    name, default, _ = inner.partition(":-")
+    return inner if inner.startswith("file:") else name + (":-…" if default else "")
 
 
 def _expand(source: str, around: Surroundings, depth: int = 0) -> tuple[str, bool]:
     """The text with its expressions filled in; whether it is a single expression."""
     if depth > DEEPEST:
         raise _Refused(f"defaults within defaults, more than {DEEPEST} deep")
-    out: list[str] = []
-    at, whole = 0, False
+    parts = list(_parts(source))
+    filled = [text.replace("$$", "$") if inner is None else _value(inner, around, depth) for text, inner in parts]
+    return "".join(filled), len(parts) == 1 and parts[0][1] is not None
+
+
+def _parts(source: str) -> Iterator[tuple[str, str | None]]:
+    """What is typed, as texts (with `$$` for a dollar) and expressions (what is inside `${…}`), in order."""
+    start = at = 0
     while (dollar := source.find("$", at)) >= 0:
-        out.append(source[at:dollar])
-        following = source[dollar + 1 : dollar + 2]
-        if following == "{":
+        if source.startswith("${", dollar):
             end = _closing(source, dollar + 2)
-            out.append(_value(source[dollar + 2 : end], around, depth))
-            whole = dollar == 0 and end == len(source) - 1
-            at = end + 1
+            if dollar > start:
+                yield source[start:dollar], None
+            yield "", source[dollar + 2 : end]
+            start = at = end + 1
         else:  # `$$` is one dollar; a dollar before anything else is itself, as in the Collector since 0.104
-            out.append("$")
-            at = dollar + (2 if following == "$" else 1)
-    return "".join(out) + source[at:], whole
+            at = dollar + (2 if source.startswith("$$", dollar) else 1)
+    if start < len(source):
+        yield source[start:], None
 
 
 def _closing(source: str, start: int) -> int:

@@ -7,7 +7,7 @@ that they did, so no message shows them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 Atom: TypeAlias = "str | int | float | bool | None"
@@ -31,6 +31,7 @@ class Leaf:
     plain: bool = False  # unquoted, so it has a type
     outside: str = ""  # the expression (`${env:NAME}`) that supplied the value; it is never shown then
     broken: bool = False  # a problem was told already: whatever follows from it is not worth a second one
+    source: str = field(default="", repr=False)  # of a value from outside: what to type for it, in place of the value
 
 
 @dataclass(slots=True)
@@ -94,14 +95,39 @@ def copy(node: Node) -> Node:
 
 
 def merge(base: Node, over: Node) -> Node:
-    """The Collector's way with several files: mappings are merged key by key, anything else is replaced."""
+    """The Collector's way with several files: mappings are merged key by key, anything else is replaced.
+
+    What is missing in a merged mapping is told where the mapping was typed first.
+    """
     if not (isinstance(base, Table) and isinstance(over, Table)):
         return over
     items, keys = dict(base.items), dict(base.keys)
     for key, node in over.items.items():
-        items[key] = merge(items[key], node) if key in items else node
-        keys[key] = over.keys[key]
-    return Table(items, keys, over.place if over.items else base.place)
+        under = items.get(key)
+        items[key] = node if under is None else merge(under, node)
+        if not (isinstance(under, Table) and isinstance(node, Table)):
+            keys[key] = over.keys[key]
+    return Table(items, keys, base.place if base.items else over.place)
+
+
+def nested(steps: Sequence[str], node: Node, place: Place) -> Table:
+    """The mapping in which these steps lead to the node."""
+    *outer, last = steps
+    table = Table({last: node}, {last: place}, place)
+    for step in reversed(outer):
+        table = Table({step: table}, {step: place}, place)
+    return table
+
+
+def moved(node: Node, place: Place) -> Node:
+    """The same tree, all of it typed at one place."""
+    match node:
+        case Leaf():
+            return replace(node, place=place)
+        case Items():
+            return Items([moved(item, place) for item in node.items], place)
+        case Table():
+            return Table({k: moved(v, place) for k, v in node.items.items()}, dict.fromkeys(node.keys, place), place)
 
 
 def leaves(node: Node) -> Iterator[Leaf]:

@@ -21,7 +21,9 @@ M = TypeVar("M", bound=BaseModel)
 Steps = Sequence[str | int]
 
 _SECRET = re.compile(
-    r"token|password|passwd|secret|credential|api_?key|authorization|webhook|private|access_key", re.IGNORECASE
+    r"(?!.*_(?:files?|dir|directory|path)$).*"  # where it is may be shown
+    r"(?:token|password|passwd|secret|credential|api_?key|authorization|webhook|private|access_key)",
+    re.IGNORECASE,
 )
 
 _EXPECTED = (
@@ -37,7 +39,9 @@ _EXPECTED = (
     (r"greater_than", "more than {gt}"),
     (r"less_than_equal", "at most {le}"),
     (r"less_than", "less than {lt}"),
-    (r"string_pattern_mismatch", "text of the form {pattern}"),
+    (r"string_too_long", "at most {max_length} characters"),
+    (r"string_too_short", "at least {min_length} characters"),
+    (r"string_pattern_mismatch", "another form"),
 )
 
 
@@ -101,10 +105,10 @@ def _told(
         return place, taken, "is not a key here", nearest(str(taken[-1]), names)
     if isinstance(found, Leaf) and found.broken:
         return None
-    hidden = isinstance(found, Leaf) and (bool(found.outside) or _is_secret(model, taken))
+    hidden = isinstance(found, Leaf) and (bool(found.outside) or is_secret(model, taken))
     renamed = [step for step in loc[len(taken) :][:1] if step in known]  # by the model: the typed key is another
     message = _message(detail, found, hidden=hidden, secrets=secrets)
-    return place, [*taken, *renamed], message, _hint(detail, found)
+    return place, [*taken, *renamed], message, _hint(detail, found) or _keys_or_form(model, taken, detail, known)
 
 
 def _message(detail: Mapping[str, Any], found: Node, *, hidden: bool, secrets: list[str]) -> str:
@@ -115,6 +119,8 @@ def _message(detail: Mapping[str, Any], found: Node, *, hidden: bool, secrets: l
         said = "this value is not accepted" if hidden and short else redact(said, secrets)
         if hidden and isinstance(found, Leaf) and found.outside:
             said += f"; the value comes from {found.outside}"
+        elif said.startswith("expected ") and "found" not in said:
+            said += f"; found {_shown(found, hidden=hidden)}"
         return said
     for pattern, words in _EXPECTED:
         if re.fullmatch(pattern, kind):
@@ -145,6 +151,14 @@ def _hint(detail: Mapping[str, Any], found: Node) -> str:
     return "write it as a list: [a, b]" if detail["type"] == "list_type" and isinstance(found, Leaf) else ""
 
 
+def _keys_or_form(model: type[BaseModel], taken: Steps, detail: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    """What a block may hold, or what the description says of a text."""
+    if detail["type"] in {"model_type", "model_attributes_type"} and known:
+        return f"its keys: {', '.join(known)}"
+    info = _fields(model, taken[:-1]).get(str(taken[-1])) if taken else None
+    return (info.description or "") if info and detail["type"] == "string_pattern_mismatch" else ""
+
+
 def _fields(model: type[BaseModel], steps: Steps) -> Mapping[str, FieldInfo]:
     """The keys of the block at these steps, as far as models tell."""
     return next((keys(owner) for owner in _owners(model, steps)), {})
@@ -169,12 +183,16 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
-def _is_secret(model: type[BaseModel], steps: Steps) -> bool:
+def is_secret(model: type[BaseModel], steps: Steps) -> bool:
+    """Whether what stands at these steps must not be shown: by its key, by its field, or by one that it is in."""
     names = [step for step in steps if isinstance(step, str)]
-    if not names or _SECRET.search(names[-1]) or "headers" in names:
-        return bool(names)
-    info = _fields(model, steps[:-1]).get(names[-1])
-    return info is not None and _holds_secret(info.annotation)
+    if not names or _SECRET.match(names[-1]) or ("headers" in names and "include_metadata" not in names):
+        return bool(names)  # of include_metadata the headers are names
+    for depth, step in enumerate(steps):
+        info = _fields(model, steps[:depth]).get(str(step))
+        if info is not None and _holds_secret(info.annotation):
+            return True
+    return False
 
 
 def _holds_secret(annotation: object) -> bool:
@@ -183,6 +201,6 @@ def _holds_secret(annotation: object) -> bool:
 
 def _told_in_secret_fields(model: type[BaseModel], node: Node, steps: tuple[str | int, ...] = ()) -> list[str]:
     if isinstance(node, Leaf):
-        return [node.text] if node.text and _is_secret(model, steps) else []
+        return [node.text] if node.text and is_secret(model, steps) else []
     pairs: Any = node.items.items() if isinstance(node, Table) else enumerate(node.items)
     return [text for step, child in pairs for text in _told_in_secret_fields(model, child, (*steps, step))]

@@ -6,14 +6,16 @@ number of values after aliases are bounded, so a file of nine lines cannot fill 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from otelsiem.config.mistakes import explain
 from otelsiem.config.report import Report
 from otelsiem.config.scalar import resolve
-from otelsiem.config.tree import Atom, Items, Leaf, Node, Place, Table, copy, empty
+from otelsiem.config.tree import Atom, Items, Leaf, Node, Place, Table, copy, empty, moved
 from otelsiem.model.errors import MissingExtraError
+from otelsiem.model.secret import redact
 
 DEEPEST = 60  # levels
 MOST = 20_000  # values, each use of an anchor counted
@@ -38,6 +40,33 @@ def read(raw: bytes, file: str, report: Report) -> Table | None:
         return None
 
 
+def value(text: str, place: Place, steps: Sequence[str], report: Report) -> Node | None:
+    """A value typed on the command line: a scalar, `[a, b]` or `{a: b}`, or None when the report says why not.
+
+    A comment is refused: a `#` in a password would cut it off without a word.
+    """
+    end = 0
+
+    def noted(events: Iterator[Any]) -> Iterator[Any]:
+        nonlocal end
+        for event in events:
+            kind = type(event).__name__
+            if kind in {"MappingStartEvent", "SequenceStartEvent"} and not event.flow_style:
+                raise _Unreadable(0, "expected one value", "text that holds ': ' needs quotes")
+            end = end if kind in {"DocumentEndEvent", "StreamEndEvent"} else event.end_mark.index
+            yield event
+
+    try:
+        node = _Reader("", noted(_events(text.encode("utf-8", "surrogateescape")))).root()
+        if text[end:].strip():
+            raise _Unreadable(0, "in YAML a comment begins at '#'", "a value that holds '#' needs quotes")
+    except _Unreadable as bad:
+        shown = redact(bad.message, [text.strip(), text.strip().lstrip("*&!")])
+        report.problem(place, steps, shown, bad.hint)
+        return None
+    return moved(Leaf(None, "", place) if node is None else node, place)
+
+
 def _events(raw: bytes) -> Iterator[Any]:
     try:
         import yaml
@@ -50,15 +79,8 @@ def _events(raw: bytes) -> Iterator[Any]:
     except UnicodeDecodeError as bad:
         line = raw.count(b"\n", 0, bad.start) + 1
         raise _Unreadable(line, "this is not UTF-8 text", "save the file as UTF-8") from bad
-    except yaml.MarkedYAMLError as bad:
-        mark = bad.problem_mark or bad.context_mark
-        said = " ".join(part for part in (bad.context, bad.problem) if part)
-        hint = "indent with spaces" if "'\\t'" in said else ""
-        if mark and "${" in "".join(raw.decode("utf-8-sig").split("\n")[mark.line : mark.line + 1]):
-            hint = 'inside { } and [ ] an expression needs quotes: "${env:NAME}"'
-        raise _Unreadable(mark.line + 1 if mark else 1, f"not valid YAML: {said}", hint) from bad
-    except yaml.YAMLError as bad:  # the reader's: a control character
-        raise _Unreadable(1, f"not valid YAML: {str(bad).splitlines()[0]}") from bad
+    except yaml.YAMLError as bad:
+        raise _Unreadable(*explain(bad, raw.decode("utf-8-sig"))) from bad
     except (ValueError, OverflowError) as bad:  # PyYAML hands "\UFFFFFFFF" to chr() unchecked
         raise _Unreadable(1, "not valid YAML: an escape in a quoted text names no character") from bad
 
@@ -73,6 +95,14 @@ class _Reader:
     count: int = 0
 
     def document(self) -> Table:
+        root = self.root()
+        if root is None or (isinstance(root, Leaf) and root.value is None):
+            return empty(Place(self.file, 1))
+        if not isinstance(root, Table):
+            raise _Unreadable(root.place.line, "expected a mapping (receivers:, exporters:, service:, …)")
+        return root
+
+    def root(self) -> Node | None:
         root: Node | None = None
         for event in self.events:
             kind = type(event).__name__
@@ -82,10 +112,6 @@ class _Reader:
                 line = event.start_mark.line + 1
                 raise _Unreadable(line, "a second document begins here", "one file holds one document; use two files")
             root = self.node(event, 0)
-        if root is None or (isinstance(root, Leaf) and root.value is None):
-            return empty(Place(self.file, 1))
-        if not isinstance(root, Table):
-            raise _Unreadable(root.place.line, "expected a mapping (receivers:, exporters:, service:, …)")
         return root
 
     def node(self, event: Any, depth: int) -> Node:
@@ -149,7 +175,9 @@ class _Reader:
 
     def alias(self, name: str, place: Place) -> Node:
         if name not in self.anchors:
-            raise _Unreadable(place.line, f"*{name} refers to an anchor that is not complete yet")
+            raise _Unreadable(
+                place.line, f"*{name} stands for nothing: no value above is marked &{name}, or this is a part of it"
+            )
         node, size = self.anchors[name]
         self.grow(size, place)
         return copy(node)

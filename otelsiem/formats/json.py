@@ -15,10 +15,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
+from pydantic import Field
 
 from otelsiem.formats.shape import Pairs, Shape, shape
 from otelsiem.formats.values import PLAIN, safe, text
@@ -32,9 +33,9 @@ from otelsiem.model.severity import SCALES, scale
 class Product:
     """Who speaks, from settings; what is empty is read from the resource."""
 
-    vendor: str = ""
-    product: str = ""
-    version: str = ""
+    vendor: Annotated[str, Field(description="vendor; empty: what the resource says")] = ""
+    product: Annotated[str, Field(description="product; empty: what the resource says")] = ""
+    version: Annotated[str, Field(description="version; empty: what the resource says")] = ""
 
 
 class Target(msgspec.Struct, gc=False, omit_defaults=True):

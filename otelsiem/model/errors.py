@@ -31,6 +31,10 @@ class JournalFullError(OtelsiemError):
     """No room: come back later. Nothing of this append was taken."""
 
 
+class NotOpenError(OtelsiemError):
+    """Nothing is taken here at the moment: come back later. Nothing of this request was taken."""
+
+
 class JournalError(OtelsiemError):
     """The journal cannot do what was asked; the message says why and what to do."""
 
@@ -45,18 +49,18 @@ class Problem:
 
     path: str  # exporters.splunk_hec/soc.endpoint
     message: str
-    file: str = ""
+    file: str = ""  # without a line: an option of the command line (`--set`)
     line: int = 0
     hint: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " if self.file else ""
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file} " if self.file else ""
         return f"{where}{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class ConfigError(OtelsiemError):
-    """A configuration that must not start: every problem at once."""
+    """A configuration that must not start: every problem at once, and what would have been told anyway."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
+        self.problems, self.warnings = tuple(problems), tuple(warnings)
         super().__init__("\n".join(str(p) for p in problems))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import translate
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from otelsiem.model import severity
 from otelsiem.model.record import Batch, Record
@@ -28,7 +28,20 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Globs = Annotated[list[str], BeforeValidator(_listed)]
+_LEVEL = {  # for editors and the reference page
+    "title": "level",
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 24},
+        {"enum": [*severity.WORDS, *map(str.upper, severity.WORDS)]},
+    ],
+}
+
+Level = Annotated[
+    int,
+    BeforeValidator(severity.level, json_schema_input_type=Annotated[str, WithJsonSchema(_LEVEL)]),
+    Field(ge=1, le=24),
+]
+Globs = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 
 
 class Match(BaseModel):
@@ -37,14 +50,12 @@ class Match(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     events: Globs | None = Field(None, description="event name globs, e.g. `auth*`")
-    min_severity: Annotated[int, BeforeValidator(severity.level), Field(ge=1, le=24)] | None = Field(
-        None, description="level word or SeverityNumber; records below it are left out"
-    )
+    min_severity: Level | None = Field(None, description="level word or SeverityNumber; records below it are left out")
     tenants: Globs | None = Field(None, description="tenant id globs")
     attributes: dict[str, Any] | None = Field(None, description="attribute -> value, glob, or list of them")
-    any_: list[Match] | None = Field(None, alias="any")
-    all_: list[Match] | None = Field(None, alias="all")
-    not_: Match | None = Field(None, alias="not")
+    any_: list[Match] | None = Field(None, alias="any", description="at least one of these conditions holds")
+    all_: list[Match] | None = Field(None, alias="all", description="every one of these conditions holds")
+    not_: Match | None = Field(None, alias="not", description="this condition does not hold")
 
     def compile(self) -> Test:
         """The condition as one callable."""

@@ -65,10 +65,10 @@ class Constitution(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash: Hash | None = Field(None, description="hash of the rules in force")
-    files: Annotated[list[str], BeforeValidator(_listed)] = Field(
+    files: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
         [], description="files or globs that hold the rules; the hash is computed from them when the gateway starts"
     )
-    accept: Annotated[list[Hash], BeforeValidator(_listed)] = Field(
+    accept: Annotated[list[Hash], BeforeValidator(_listed, json_schema_input_type=Hash | list[Hash])] = Field(
         [], description="further hashes that are valid during a change"
     )
     on_mismatch: Literal["accept", "reject"] = Field(

@@ -7,15 +7,15 @@ INFO. SeverityText is left as the sender wrote it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from otelsiem.formats.vocabulary import outcome
 from otelsiem.model import severity
 from otelsiem.model.destination import Moment
 from otelsiem.model.event import decision, known
-from otelsiem.model.match import Match, Test
+from otelsiem.model.match import Level, Match, Test
 from otelsiem.model.processor import Aside
 from otelsiem.model.record import Batch, Record, Value
 
@@ -32,9 +32,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     match: Match = Field(description="which records")
-    set: Annotated[int, BeforeValidator(severity.level), Field(ge=1, le=24)] = Field(
-        description="level word or SeverityNumber 1-24"
-    )
+    set: Level = Field(description="level word or SeverityNumber 1-24")
 
 
 class Severity(BaseModel):

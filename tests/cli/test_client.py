@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from otelsiem.cli import client
+from otelsiem.cli.access import Access
 from otelsiem.cli.exits import CommandError
 from tests.cli.server import Server, free_port
 
@@ -117,10 +118,10 @@ def test_a_receipt_of_another_version_is_said(header: str) -> None:
 def test_what_was_not_taken_is_said(server: Server, status: int, body: object, said: str) -> None:
     server.say("/v1/logs", body, status)
     with pytest.raises(CommandError, match=said):
-        client.post(f"{server.base}/v1/logs", {}, 5, local=True)
+        client.post(Access(f"{server.base}/v1/logs", local=True), {}, 5)
 
 
 def test_a_warning_of_partial_success_is_still_taken(server: Server) -> None:
     server.say("/v1/logs", {"partialSuccess": {"errorMessage": "odd"}}, headers={"x-otelsiem-receipt": "logs/3"})
-    assert client.post(f"{server.base}/v1/logs", {}, 5, local=True) == [client.Receipt("logs", 3)]
+    assert client.post(Access(f"{server.base}/v1/logs", local=True), {}, 5) == [client.Receipt("logs", 3)]
     assert server.asked[0].headers["x-otelsiem-receipt"] == "1"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otelsiem.config.quantity import Address, address, octets, seconds
+from otelsiem.config.quantity import Address, address, octets
+from otelsiem.model.duration import seconds
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from otelsiem.config import yaml
 from otelsiem.config.report import Report
-from otelsiem.config.substitute import Surroundings, substitute
-from otelsiem.config.tree import leaves, plain
+from otelsiem.config.substitute import Surroundings, redacted, substitute, typed
+from otelsiem.config.tree import Leaf, Place, Table, leaves, plain
 
 ENV = {
     "HOST": "splunk",
@@ -125,3 +125,42 @@ def test_a_value_from_outside_is_marked_with_its_expression() -> None:
     assert table is not None
     substitute(table, [], {"f.yaml": Surroundings({"SECRET": "hunter22"}, Path())}, report)
     assert [leaf.outside for leaf in leaves(table)] == ["${env:SECRET}", ""]
+
+
+def test_a_default_is_not_shown_with_its_expression(tmp_path: Path) -> None:
+    report = Report()
+    table = yaml.read(b"a: x${env:NONE:-hunter22}${NONE:-${env:NONE:-hunter22}}${file:t}", "f.yaml", report)
+    assert table is not None
+    (tmp_path / "t").write_text("hunter22")
+    substitute(table, [], {"f.yaml": Surroundings({}, tmp_path)}, report)
+    [leaf] = leaves(table)
+    assert leaf.outside == "${env:NONE:-…}${NONE:-…}${file:t}"
+    assert leaf.text == "xhunter22hunter22hunter22"
+    assert leaf.source == f"x${{env:NONE:-hunter22}}${{NONE:-${{env:NONE:-hunter22}}}}${{file:{tmp_path}/t}}"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("${env:A}", "${env:A}"),
+        ("Bearer ${env:A}", "Bearer ${env:A}"),
+        ("hunter22 ${env:A}", "[x]${env:A}"),
+        ("${env:A:-hunter22}", "${env:A:-[x]}"),
+        ("${env:A:-${file:t}}", "${env:A:-${file:t}}"),
+        ("${A:-${B:-hunter22}}", "${A:-${B:-[x]}}"),
+        ("$$${file:t}", "[x]${file:t}"),
+        ("hunter22", "[x]"),
+    ],
+)
+def test_what_is_typed_around_an_expression_can_be_redacted(source: str, shown: str) -> None:
+    assert redacted(source, "[x]") == shown
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("${}:ax-"), max_size=12))
+def test_a_text_can_be_typed_so_that_it_means_itself(text: str) -> None:
+    report = Report()
+    table = Table({"a": Leaf(typed(text), typed(text), Place("f.yaml", 1))}, {"a": Place("f.yaml", 1)}, Place())
+    substitute(table, [], {"f.yaml": Surroundings({}, Path())}, report)
+    assert not report.problems
+    assert plain(table)["a"] == text

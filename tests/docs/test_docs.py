@@ -13,13 +13,15 @@ from typer.testing import CliRunner
 
 from otelsiem.cli.app import app
 from otelsiem.config.load import load
+from otelsiem.config.sources import Sources
+from tests.config.certificates import folder_of_certificates
 
 ROOT = Path(__file__).parents[2]
 LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 PAGES = [ROOT / name for name in LISTED.split()]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-CALL = re.compile(r"(?:^|/| )otelsiem ((?:run|validate|send|dead-letters)\b.*)")
-ENVIRONMENT = {"SPLUNK_HEC_TOKEN": "from-the-environment", "DD_API_KEY": "x"}
+CALL = re.compile(r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|dead-letters)\b.*)")
+ENVIRONMENT = {"SPLUNK_HEC_TOKEN": "from-the-environment", "DD_API_KEY": "x", "BILLING_TOKEN": "0123456789abcdef"}
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -42,8 +44,10 @@ WHOLE = [pytest.param(text, id=name) for name, text in blocks("yaml") if "pipeli
 @pytest.mark.parametrize("text", WHOLE)
 def test_whole_configurations_validate(text: str, tmp_path: Path) -> None:
     path = tmp_path / "page.yaml"
+    if "/etc/otelsiem" in text:
+        text = text.replace("/etc/otelsiem", str(folder_of_certificates(tmp_path)))
     path.write_text(text, "utf-8")
-    load([path], ENVIRONMENT)
+    load(Sources.files(path), ENVIRONMENT)
 
 
 def commands() -> Iterator[str]:
@@ -51,7 +55,8 @@ def commands() -> Iterator[str]:
     for _, text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
             if found := re.search(
-                r"(?:^|/| )otelsiem ((?:run|validate|send|dead-letters)\b.*)", line.partition("#")[0]
+                r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|dead-letters)\b.*)",
+                line.partition("#")[0],
             ):
                 yield found[1].strip()
 
@@ -62,7 +67,7 @@ def test_commands_and_their_options_exist(command: str) -> None:
     names = [
         word
         for word in words[:2]
-        if word in {"run", "validate", "send", "dead-letters", "list", "replay", "show", "purge"}
+        if word in {"run", "validate", "print-config", "send", "dead-letters", "list", "replay", "show", "purge"}
     ]
     told = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"}).output
     for option in re.findall(r"(?<!\S)--[a-z-]+", command):

@@ -1,0 +1,243 @@
+"""The variables of a gateway without a file: each by itself with its effect, and the page that names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otelsiem.config import discover
+from otelsiem.config.environment import ABSENT, RETIRED, VARIABLES, reference
+from otelsiem.config.load import load
+from otelsiem.config.model import Config
+from otelsiem.config.sources import Sources
+from otelsiem.destinations.splunk_hec import SplunkHec
+from otelsiem.model.errors import ConfigError
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "environment.md"
+SPLUNK = {"SPLUNK_HEC_URL": "https://splunk:8088", "SPLUNK_HEC_TOKEN": "t0ken"}
+SECRET = "hunter22-planted"
+
+
+def configured(**env: str) -> Config:
+    return load(Sources(), env)
+
+
+def splunk(config: Config) -> SplunkHec:
+    destination = config.exporters["splunk_hec"].destination
+    assert isinstance(destination, SplunkHec)
+    return destination
+
+
+def told(**env: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        configured(**env)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def said(config: Config) -> list[str]:
+    return [str(warning) for warning in config.warnings]
+
+
+def test_the_url_and_the_token_turn_splunk_on() -> None:
+    config = configured(**SPLUNK)
+    assert "https://splunk:8088" in str(splunk(config).endpoint)
+    assert splunk(config).token.get_secret_value() == "t0ken"
+    assert config.service.pipelines["logs"].exporters == ["file", "splunk_hec"]
+    assert config.warnings == ()
+
+
+def value(config: Config, key: str) -> Any:
+    """What stands at a key of the Splunk exporter, in whichever half of it."""
+    exporter, *steps = config.exporters["splunk_hec"], *key.split(".")
+    found: Any = exporter.destination if hasattr(exporter.destination, steps[0]) else exporter.settings
+    for step in steps:
+        found = getattr(found, step)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "expected"),
+    [
+        ("SPLUNK_INDEX", "audit", "index", "audit"),
+        ("SPLUNK_INDEX", "0123", "index", "0123"),
+        ("SPLUNK_SOURCETYPE", "x", "sourcetype", "x"),
+        ("SPLUNK_VERIFY_SSL", "False", "tls.insecure_skip_verify", True),
+        ("SPLUNK_VERIFY_SSL", "on", "tls.insecure_skip_verify", False),
+        ("SPLUNK_VERIFY_SSL", "", "tls.insecure_skip_verify", False),
+        ("SIEM_BATCH_SIZE", "500", "sending_queue.batch.max_size", 500),
+        ("SIEM_BATCH_TIMEOUT_SECONDS", "0.25", "sending_queue.batch.flush_timeout", 0.25),
+        ("SIEM_TIMEOUT_SECONDS", " 7 ", "timeout", 7),
+        ("SIEM_COMPRESS_PAYLOADS", "false", "compression", "none"),
+        ("SIEM_COMPRESS_PAYLOADS", "1", "compression", "gzip"),
+        ("HTTPX_MAX_CONNECTIONS", "3", "max_conns_per_host", 3),
+        ("HTTPX_MAX_KEEPALIVE", "2", "max_idle_conns", 2),
+    ],
+)
+def test_each_variable_has_its_effect(name: str, text: str, key: str, expected: object) -> None:
+    config = configured(**SPLUNK, **{name: text})
+    assert value(config, key) == expected
+    assert config.warnings == ()
+
+
+def test_what_is_meant_for_every_exporter_reaches_the_file_too() -> None:
+    batch = (
+        configured(SIEM_BATCH_SIZE="5", SIEM_BATCH_TIMEOUT_SECONDS="3").exporters["file"].settings.sending_queue.batch
+    )
+    assert (batch.max_size, batch.flush_timeout) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("env", "on"),
+    [
+        ({"SIEM_ENABLED": "false"}, False),
+        ({"SIEM_ENABLED": "true"}, True),
+        ({"SIEM_ENABLED": "0", "SIEM_SPLUNK_ENABLED": "true", "SIEM_TYPE": "splunk"}, False),
+        ({"SIEM_SPLUNK_ENABLED": "no"}, False),
+        ({"SIEM_SPLUNK_ENABLED": "yes", "SIEM_TYPE": "file"}, True),
+        ({"SIEM_SPLUNK_ENABLED": "no", "SIEM_TYPE": "splunk"}, False),
+        ({"SIEM_TYPE": "file"}, False),
+        ({"SIEM_TYPE": "Splunk-HEC"}, True),
+        ({"SIEM_TYPE": ""}, True),
+    ],
+)
+def test_the_switches_decide_about_splunk(env: dict[str, str], on: bool) -> None:
+    config = configured(**SPLUNK, **env)
+    assert ("splunk_hec" in config.exporters) is on
+    assert "file" in config.exporters
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("env", "lines"),
+    [
+        ({"SPLUNK_HEC_URL": "https://s"}, ["SPLUNK_HEC_TOKEN: is missing, while SPLUNK_HEC_URL is set"]),
+        ({"SPLUNK_HEC_TOKEN": SECRET}, ["SPLUNK_HEC_URL: is missing, while SPLUNK_HEC_TOKEN is set"]),
+        (
+            {"SIEM_TYPE": "splunk"},
+            ["SPLUNK_HEC_URL: is missing, while SIEM_TYPE is set", "SPLUNK_HEC_TOKEN: is missing, while SIEM_TYPE"],
+        ),
+        (
+            {"SIEM_SPLUNK_ENABLED": "1", "SPLUNK_HEC_URL": "https://s"},
+            ["SPLUNK_HEC_TOKEN: is missing, while SIEM_SPLUNK_ENABLED is set"],
+        ),
+        ({"AZURE_SHARED_KEY": SECRET}, ["AZURE_SHARED_KEY: belongs to an API that has ended (set AZURE_DCE_ENDPOINT"]),
+        ({"AZURE_WORKSPACE_ID": SECRET}, ["AZURE_WORKSPACE_ID: belongs to an API that has ended (set AZURE_DCE_"]),
+    ],
+)
+def test_p8_what_is_missing_or_has_ended_is_told(env: dict[str, str], lines: list[str]) -> None:
+    found = told(**env)
+    assert len(found) == len(lines)
+    assert all(one.startswith(line) for one, line in zip(found, lines, strict=True)), found
+    assert SECRET not in "".join(found)
+
+
+@pytest.mark.parametrize("variable", [v for v in VARIABLES if v.kind.name != "TEXT"], ids=lambda v: str(v.name))
+@pytest.mark.parametrize("wrong", [SECRET, "-1", "0x10", "1e3"])
+def test_p8_a_wrong_value_names_its_variable_and_not_itself(variable: Any, wrong: str) -> None:
+    [line] = told(**SPLUNK, **{variable.name: wrong})
+    assert line == f"{variable.name}: expected {variable.kind.value}"
+
+
+@pytest.mark.parametrize("name", ["SIEM_BATCH_SIZE", "SIEM_TIMEOUT_SECONDS", "SIEM_BATCH_TIMEOUT_SECONDS"])
+def test_p8_nothing_is_too_little(name: str) -> None:
+    assert len(told(**{name: "0"})) == 1
+
+
+def test_p8_all_wrong_values_are_told_at_once() -> None:
+    assert len(told(SIEM_BATCH_SIZE="x", SIEM_ENABLED="x", SPLUNK_VERIFY_SSL="x", SPLUNK_HEC_URL="https://x")) == 4
+
+
+def test_p8_a_text_that_does_not_fit_names_its_variable() -> None:
+    [line] = told(SPLUNK_HEC_URL=SECRET, SPLUNK_HEC_TOKEN="x")
+    assert "${env:SPLUNK_HEC_URL}" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [("SIEM_MAX_QUEUE_SIZE", "service.journal.max_size_mib"), ("SIEM_RETRY_ATTEMPTS", "retry_on_failure.max_retries")],
+)
+def test_a_variable_without_a_counterpart_is_accepted_and_explained(name: str, meaning: str) -> None:
+    config = configured(**{name: "5"})
+    [line] = said(config)
+    assert line.startswith(f"{name}: has no effect: ")
+    assert meaning in line
+    retry = config.exporters["file"].settings.retry_on_failure
+    assert (retry.max_retries, retry.max_elapsed_time) == (None, 0), "it must never lose data"
+
+
+@pytest.mark.parametrize("name", [name for one in ABSENT for name in one.asking])
+def test_a_destination_that_is_not_there_is_told(name: str) -> None:
+    [line] = said(configured(**{name: "true"}))
+    assert line.startswith(f"{name}: has no effect: this version has no destination ")
+
+
+@pytest.mark.parametrize("word", [word for one in ABSENT for word in one.words])
+def test_a_type_that_is_not_there_is_told_and_splunk_stays(word: str) -> None:
+    config = configured(**SPLUNK, SIEM_TYPE=word)
+    [line] = said(config)
+    assert line.startswith("SIEM_TYPE: has no effect: this version has no destination ")
+    assert "splunk_hec" in config.exporters
+
+
+def test_the_other_variables_of_an_absent_destination_say_nothing() -> None:
+    assert configured(**dict.fromkeys((name for one in ABSENT for name in one.others), "x")).warnings == ()
+    assert configured(SIEM_DATADOG_ENABLED="false").warnings == ()
+
+
+def test_no_absent_destination_exists() -> None:
+    """Whoever builds one gives it its variables."""
+    assert not [one.type for one in ABSENT if discover.destination(one.type)]
+
+
+def test_what_waits_for_splunk_says_so() -> None:
+    assert said(configured(SPLUNK_INDEX="x", SIEM_BATCH_SIZE="5")) == [
+        "SPLUNK_INDEX: has no effect without SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN"
+    ]
+    assert configured(SPLUNK_INDEX="x", SIEM_ENABLED="false").warnings == ()
+
+
+# beside a file
+
+
+def test_beside_a_file_they_mean_nothing_which_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "receivers: {otlp: {protocols: {http: }}}\n"
+        "exporters: {splunk_hec: {endpoint: '${env:SPLUNK_HEC_URL}', token: '${env:T:-${SPLUNK_HEC_TOKEN}}'}}\n"
+        "service: {pipelines: {logs: {receivers: [otlp], exporters: [splunk_hec]}}}\n"
+    )
+    config = load(Sources.files(path), {**SPLUNK, "SIEM_BATCH_SIZE": "wrong", "SIEM_TYPE": "x", "GCP_PROJECT_ID": "x"})
+    [line] = said(config)
+    assert line.startswith("SIEM_TYPE, SIEM_BATCH_SIZE: set in the environment, without effect beside --config")
+    assert config.exporters["splunk_hec"].settings.sending_queue.batch.max_size is None
+    assert load(Sources.files(path), SPLUNK).warnings == ()
+
+
+def test_settings_on_the_command_line_win_over_variables() -> None:
+    config = load(Sources(sets=("exporters.splunk_hec.index=set",)), {**SPLUNK, "SPLUNK_INDEX": "variable"})
+    assert splunk(config).index == "set"
+
+
+# the table
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text("utf-8") == reference(), "print otelsiem.config.environment.reference() to it again"
+
+
+def test_every_variable_of_the_schema_is_known() -> None:
+    names = {v.name for v in VARIABLES} | {n for one in ABSENT for n in (*one.asking, *one.others)} | set(RETIRED)
+    assert names >= {
+        "SIEM_ENABLED", "SIEM_TYPE", "SIEM_SPLUNK_ENABLED", "SIEM_DATADOG_ENABLED", "SIEM_BATCH_SIZE",
+        "SIEM_BATCH_TIMEOUT_SECONDS", "SIEM_MAX_QUEUE_SIZE", "SIEM_RETRY_ATTEMPTS", "SIEM_TIMEOUT_SECONDS",
+        "SIEM_COMPRESS_PAYLOADS", "HTTPX_MAX_CONNECTIONS", "HTTPX_MAX_KEEPALIVE", "SPLUNK_HEC_URL",
+        "SPLUNK_HEC_TOKEN", "SPLUNK_INDEX", "SPLUNK_SOURCETYPE", "SPLUNK_VERIFY_SSL", "DATADOG_API_KEY",
+        "DATADOG_APP_KEY", "DATADOG_SITE", "DATADOG_SERVICE", "DATADOG_SOURCE", "DATADOG_ENV", "DATADOG_VERSION",
+        "DATADOG_TAGS", "DATADOG_RATE_LIMIT_PER_SECOND", "DATADOG_RATE_LIMIT_BURST", "AWS_REGION",
+        "CLOUDWATCH_LOG_GROUP", "CLOUDWATCH_LOG_STREAM", "AWS_USE_INSTANCE_ROLE", "AZURE_DCE_ENDPOINT",
+        "AZURE_DCR_ID", "AZURE_STREAM_NAME", "AZURE_WORKSPACE_ID", "AZURE_SHARED_KEY", "GCP_PROJECT_ID",
+        "GCP_LOG_NAME", "GCP_CREDENTIALS_PATH", "GCP_USE_WORKLOAD_IDENTITY",
+    }  # fmt: skip
