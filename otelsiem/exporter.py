@@ -13,15 +13,17 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otelsiem.courier import Courier, Orders, Tally
+from otelsiem.courier import Courier
 from otelsiem.delivery.breaker import Breaker
 from otelsiem.delivery.policy import Policy
 from otelsiem.delivery.rate import Bucket
 from otelsiem.journal.journal import Cursor, Journal
 from otelsiem.model.destination import Destination, Limits
 from otelsiem.model.match import Match
+from otelsiem.orders import Orders, Tally
 from otelsiem.transport.transport import open_transport
 
+FLUSH = 5.0  # seconds for settles to become durable, after the last courier has ended
 STUCK = 0.5  # seconds without progress beside a failing destination: draining gives up
 
 
@@ -58,7 +60,7 @@ class Exporter:
             str(uuid.uuid4()),
             settings.match.compile() if settings.match is not None else None,
         )
-        self._pending, self._moved = -1, 0.0  # while draining: how many are left, and since when
+        self._left, self._moved = (-1, -1), 0.0  # while draining: how many are left, and since when
         self._couriers = [Courier(n, self._orders, journal, cursor) for n in range(settings.couriers)]
 
     @property
@@ -70,12 +72,12 @@ class Exporter:
             courier.start()
 
     def holds(self) -> Mapping[str, str]:
-        """Payload keys that wait for a person, with the reason."""
-        return self._orders.breaker.holds()
+        """Payload keys that wait for a person, with the reason; `confirmation` when those cannot be asked for."""
+        return {**self._orders.questions.holds(), **self._orders.breaker.holds()}
 
     def troubles(self) -> Mapping[str, str]:
         """Payload keys whose last try failed, with the reason; the held ones too."""
-        return self._orders.breaker.troubles()
+        return {**self._orders.questions.troubles(), **self._orders.breaker.troubles()}
 
     def drain(self) -> None:
         """From now on nothing waits: what cannot go at once stays in the journal. Ask `drained` when that is done."""
@@ -83,24 +85,32 @@ class Exporter:
         self._orders.ring()
 
     def drained(self) -> bool:
-        """Whether draining is over: nothing is left, or what is left does not go now. Then no lease is taken again."""
+        """Whether draining is over: nothing is left, or what is left does not go now. Then no lease is taken again.
+
+        What was accepted and waits for its confirmation is waited for, however long that takes.
+        """
         orders, now = self._orders, time.monotonic()
+        unconfirmed = sum([courier.inquiry.records for courier in self._couriers])
         counts = self.journal.counts(self.cursor)
-        if counts.pending != self._pending:
-            self._pending, self._moved = counts.pending, now
+        if (counts.pending, unconfirmed) != self._left:
+            self._left, self._moved = (counts.pending, unconfirmed), now
         stuck = orders.breaker.failing() and now - self._moved > STUCK
-        if not (orders.abandoned or counts.pending == counts.due or stuck):
+        orders.stopped |= orders.abandoned or stuck
+        if not orders.abandoned and (unconfirmed or not (orders.stopped or counts.pending == counts.due)):
             return False
         orders.stopped = True
         orders.ring()
         return True
 
     def stop(self, deadline: float) -> None:
-        """No new leases; what is on loan comes back, at the latest when the transport is interrupted."""
+        """No new leases; what is on loan comes back, at the latest when the transport is interrupted.
+
+        What is unconfirmed comes back too: whoever delivers next sends it again.
+        """
         orders = self._orders
-        orders.draining = orders.stopped = True
+        orders.draining = orders.stopped = orders.ended = True
         orders.ring()
-        self.journal.wake_all()
+        self.journal.wake(self.cursor)
         for courier in self._couriers:
             if courier.ident is not None:  # a start that failed stops couriers that never began
                 courier.join(max(deadline - time.monotonic(), 0.0))
@@ -108,7 +118,24 @@ class Exporter:
             orders.transport.interrupt()
             for courier in self._couriers:
                 courier.join(2.0)
+        for courier in self._couriers:  # not before all have ended: another would take it at once, and send it
+            if not courier.is_alive():
+                courier.inquiry.end()
         orders.transport.close()
+
+    def hand_over(self, deadline: float) -> None:
+        """Another takes over: no new leases; what is on loan finds its fate or comes back, and what was accepted is
+        waited for, until the deadline. Then nothing is on loan any more."""
+        orders = self._orders
+        orders.draining = orders.stopped = True
+        orders.ring()
+        self.journal.wake(self.cursor)
+        for courier in self._couriers:
+            courier.join(max(deadline - time.monotonic(), 0.0))
+        self.stop(deadline)
+        self.journal.flush(FLUSH)
+        if self.journal.counts(self.cursor).on_loan:  # a courier that does not end, or what was never confirmed
+            self.journal.rename(self.cursor, self.name)
 
     def abandon(self) -> None:
         """Stop draining at once; what is under way ends as a failure and stays in the journal."""

@@ -12,10 +12,11 @@ only after a real success since: a probe that lies can cost requests, never a re
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
 
+from otelsiem.delivery.awaiting import confirming
 from otelsiem.delivery.breaker import Breaker
 from otelsiem.delivery.piece import Flow, Piece, Step, Watcher
 from otelsiem.delivery.policy import Policy
@@ -34,6 +35,7 @@ from otelsiem.model.outcome import (
     Reject,
     Retry,
     Split,
+    Ticket,
 )
 from otelsiem.model.record import Batch, count, pick
 
@@ -69,6 +71,7 @@ class _Delivery:
     # Refused one by one without a success since: dead when one comes, sent again should it turn out to be a hold.
     doubtful: dict[int, tuple[Piece, Death]] = field(default_factory=dict)
     released: list[int] = field(default_factory=list)
+    accepted: dict[Ticket, Sequence[int]] = field(default_factory=dict)  # taken, confirmation to come
 
     def run(self) -> Flow:
         self._encode(range(count(self.batch)), self.batch)
@@ -89,7 +92,7 @@ class _Delivery:
             outcome = yield from self._converse(partial(self._exchange, piece), piece.key)
             yield from self._judge(piece, outcome, before)
         self.dead |= {index: death for index, (_, death) in self.doubtful.items()}
-        return Receipt(self.dead, self.due, {}, tuple(self.released))
+        return Receipt(self.dead, self.due, {}, tuple(self.released), self.accepted)
 
     # --- making payloads ---------------------------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class _Delivery:
         return step.reply
 
     def _exchange(self, piece: Piece) -> Exchange:
-        return self.destination.exchange(piece.payload, _tried(self.at, piece.tries))
+        return self.destination.exchange(piece.payload, replace(self.at, attempt=piece.tries))
 
     def _converse(self, begin: Callable[[], Exchange], key: str) -> Generator[Request | Wait, Step, Outcome]:
         try:
@@ -179,8 +182,14 @@ class _Delivery:
     def _judge(self, piece: Piece, outcome: Outcome, before: int) -> Generator[Request | Wait, Step, None]:
         key = piece.key
         match outcome:
-            case Delivered(after=after):
-                self._success(piece, len(piece.indices), after)
+            case Delivered(note, after):
+                self.watcher.sent(len(piece.indices))
+                if note:
+                    self.watcher.noted(note)
+                self._success(piece, after)
+            case Accepted(ticket, after) if confirming(self.destination):
+                self._accept(ticket, piece.indices)
+                self._success(piece, after)
             case Partial():
                 self._partial(piece, outcome)
             case Reject(reason):
@@ -199,8 +208,17 @@ class _Delivery:
             case _:
                 assert_never(outcome)
 
-    def _success(self, piece: Piece, records: int, pause: float) -> None:
-        self.watcher.sent(records)
+    def _accept(self, ticket: Ticket, indices: Sequence[int]) -> None:
+        """The destination has them, confirmed or not. A ticket given twice: it counts anew and has lost the older."""
+        if ticket in self.accepted:
+            for earlier in self.accepted.values():
+                self.watcher.retried("unconfirmed")
+                self.released += earlier
+            self.accepted.clear()
+        self.accepted[ticket] = indices
+
+    def _success(self, piece: Piece, pause: float) -> None:
+        """It took something: the destination works."""
         if self.breaker.success(piece.key, self.at.now, pause):
             self.watcher.resumed(piece.key)
         for index, (suspect, death) in list(self.doubtful.items()):
@@ -213,15 +231,23 @@ class _Delivery:
         if not (outcome.delivered or outcome.rejected or outcome.held or outcome.accepted):
             self._backoff(piece, Retry(outcome.reason or "nothing was taken", outcome.after))
             return
+        taken = bool(outcome.delivered)
         if outcome.delivered:
-            self._success(piece, len(outcome.delivered), outcome.after)
+            self.watcher.sent(len(outcome.delivered))
+        for ticket, mine in outcome.accepted.items():
+            accepted = [indices[at] for at in mine]
+            if accepted and confirming(self.destination):
+                self._accept(ticket, accepted)
+                taken = True
+            else:
+                self._later(accepted, "unconfirmed", self.policy.probe_interval, piece.tries)
+        if taken:
+            self._success(piece, outcome.after)
         else:
             self.breaker.answered(piece.key)
         for at, reason in outcome.held.items():
             self._later([indices[at]], reason, self.policy.probe_interval, piece.tries)
             self.watcher.held(piece.key, reason)
-        unconfirmed = [at for taken in outcome.accepted.values() for at in taken]
-        self._later([indices[at] for at in unconfirmed], "unconfirmed", self.policy.probe_interval, piece.tries)
         if outcome.again:
             piece.ready = self.at.now + int(outcome.after * 1e9)
             self._again([indices[at] for at in sorted(outcome.again)], piece)
@@ -229,7 +255,7 @@ class _Delivery:
         for n, at in enumerate(rejected):
             reason = outcome.rejected[at]
             one = Piece(piece.payload, [indices[at]], piece.tries, began=piece.began)
-            if outcome.delivered:
+            if taken:
                 self._kill(indices[at], reason, piece.tries)
             elif self._refuse(one, one.indices, reason):  # a hold: those not looked at yet are no more guilty
                 if rest := [indices[after] for after in rejected[n + 1 :]]:
@@ -369,7 +395,3 @@ class _Delivery:
 
 def _ready(piece: Piece) -> int:
     return piece.ready
-
-
-def _tried(at: Moment, tries: int) -> Moment:
-    return Moment(at.now, at.host, at.instance, at.channel, tries, at.draw)

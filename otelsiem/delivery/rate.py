@@ -29,3 +29,7 @@ class Bucket:
             self.balance -= records
             return 0.0
         return (min(records, self.burst) - self.balance) / self.rate
+
+    def charge(self, records: int) -> None:
+        """Pay for what went without asking: what is not there becomes a debt."""
+        self.balance -= records if self.rate else 0

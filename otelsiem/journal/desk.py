@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 
-from otelsiem.journal.journal import Cursor
+from otelsiem.journal.journal import Cursor, Lease
 from otelsiem.journal.lending import Lending
 from otelsiem.journal.line import Line
 from otelsiem.journal.settlement import Loan, Settlement
-from otelsiem.journal.shelf import DeskRow, DueRow
+from otelsiem.journal.shelf import DeskRow
 from otelsiem.journal.state import Span, State, total
 
 
@@ -78,22 +78,23 @@ class Desk:
                 self.wanted = 0
                 self.bell.notify()
 
-    def take_back(self, made: Settlement, rows: Sequence[DueRow]) -> None:
-        """Released records can be lent at once; nothing of that is written."""
+    def keep(self, leases: Iterable[Lease], taken: int) -> None:
+        """These leases, parts of one that is settled, wait for their confirmation: their records stay on loan."""
         with self.bell:
-            self.lending.give_back(made.released)
-            released = frozenset(made.released_due)
-            for row in rows:
-                if row.position in released:
-                    del self.lending.due[row.position]
-                    self.note_due(row.at)
-            self.bell.notify()
+            self.loans.update({id(lease): Loan(lease, taken) for lease in leases})
+
+    def take_back(self, made: Settlement) -> None:
+        """Released records can be lent at once; nothing of that is written."""
+        self._back(made.released, made.released_due)
 
     def take_back_all(self, made: Settlement) -> None:
         """What was to be settled could not be: all of it is lent again."""
+        self._back(made.spans, made.positions)
+
+    def _back(self, spans: Sequence[Span], due: Iterable[int]) -> None:
         with self.bell:
-            self.lending.give_back(made.spans)
-            for position in made.positions:
+            self.lending.give_back(spans)
+            for position in due:
                 at = self.lending.due.pop(position, None)
                 if at is not None:
                     self.note_due(at)

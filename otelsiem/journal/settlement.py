@@ -1,21 +1,22 @@
 """A receipt turned into what the writer has to do: fates by position, worked out in the courier's own thread.
 
 Guarantees: every record of the lease has exactly one fate, also when a receipt names an index twice (released beats
-due, due beats dead, dead beats filtered); an index that the lease does not have is refused.
+accepted, then due, dead, filtered; of two tickets the first has it); an index that the lease does not have is refused.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otelsiem.journal.codec import seal
 from otelsiem.journal.journal import Lease
 from otelsiem.journal.shelf import DeadRow, DueRow
-from otelsiem.journal.state import Span, without
-from otelsiem.model.outcome import Receipt
+from otelsiem.journal.state import Span, joined, without
+from otelsiem.journal.stub import named_once, runs, stub
+from otelsiem.model.outcome import Receipt, Ticket
 from otelsiem.model.record import Group, count, pick
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Settlement:
     filtered: Sequence[int] = ()  # positions
     released: Sequence[Span] = ()
     released_due: Sequence[int] = ()
+    unconfirmed: Mapping[Ticket, Lease] = field(default_factory=dict)  # stays on loan: nothing of it is written
     emit: Sequence[Parcel] = field(default_factory=tuple)
     memory: bytes | None = None
 
@@ -55,12 +57,14 @@ def settlement(desk: Desk, loan: Loan, receipt: Receipt, now: int) -> Settlement
         if lease.keys:
             return Settlement(desk, positions=[position for _, position in lease.keys])
         return Settlement(desk, lease.spans)
-    _check(receipt, lease.count)
+    _check(receipt, lease)
     place = _places(lease)
     released = frozenset(receipt.released)
-    due = {index: later for index, later in receipt.due.items() if index not in released}
-    dead = {index: death for index, death in receipt.dead.items() if index not in released and index not in due}
-    filtered = [i for i in receipt.filtered if i not in released and i not in due and i not in dead]
+    accepted = named_once(receipt.accepted, released)
+    lent = released.union(*accepted.values())
+    due = {index: later for index, later in receipt.due.items() if index not in lent}
+    dead = {index: death for index, death in receipt.dead.items() if index not in lent and index not in due}
+    filtered = [i for i in receipt.filtered if i not in lent and i not in due and i not in dead]
     groups = _singles(lease, [*due, *dead])
     made = Settlement(desk, filtered=[place(index) for index in filtered])
     made.due = [
@@ -72,22 +76,25 @@ def settlement(desk: Desk, loan: Loan, receipt: Receipt, now: int) -> Settlement
         for i, death in dead.items()
         for first, taken in (_times(loan, i, now),)
     ]
+    made.unconfirmed = {ticket: stub(lease, indices, place) for ticket, indices in accepted.items()}
     back = [place(index) for index in sorted(released)]
     if lease.keys:
         made.released_due = back
-        gone = frozenset(back)
-        made.positions = [position for _, position in lease.keys if position not in gone]
+        made.positions = [position for index, (_, position) in enumerate(lease.keys) if index not in lent]
     else:
-        made.released = _runs(back)
-        made.spans = without(lease.spans, made.released)
+        made.released = runs(back)
+        kept = [span for one in made.unconfirmed.values() for span in one.spans]
+        made.spans = without(lease.spans, joined([*made.released, *kept]))
     return made
 
 
-def _check(receipt: Receipt, count: int) -> None:
-    for indices in (receipt.dead, receipt.due, receipt.filtered, receipt.released):
+def _check(receipt: Receipt, lease: Lease) -> None:
+    for indices in (receipt.dead, receipt.due, receipt.filtered, receipt.released, *receipt.accepted.values()):
         for index in indices:
-            if not 0 <= index < count:
-                raise ValueError(f"the receipt names record {index} of a lease of {count}")
+            if not 0 <= index < lease.count:
+                raise ValueError(f"the receipt names record {index} of a lease of {lease.count}")
+    if not lease.batch and (receipt.dead or receipt.due):
+        raise ValueError("what waits for a confirmation is lent without its records: deliver it, or release it first")
 
 
 def _places(lease: Lease) -> Callable[[int], int]:
@@ -125,13 +132,3 @@ def _singles(lease: Lease, indices: Sequence[int]) -> dict[int, Group]:
         for record in group.records:
             found[next(at)] = Group(group.resource, group.scope, [record], group.schema_url)
     return found
-
-
-def _runs(positions: Sequence[int]) -> list[Span]:
-    runs: list[Span] = []
-    for position in positions:
-        if runs and runs[-1][1] == position:
-            runs[-1] = (runs[-1][0], position + 1)
-        else:
-            runs.append((position, position + 1))
-    return runs

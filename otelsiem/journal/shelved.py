@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from otelsiem.journal import orders
+from otelsiem.journal import orders, staff
 from otelsiem.journal.books import Books
 from otelsiem.journal.borrow import Lender
 from otelsiem.journal.cache import Cache
-from otelsiem.journal.dead import DOOR, letter
+from otelsiem.journal.dead import DOOR, REMOVED, letter
 from otelsiem.journal.desk import Desk
 from otelsiem.journal.journal import (
     Append,
@@ -37,7 +37,7 @@ from otelsiem.journal.trim import History
 from otelsiem.journal.writer import APART, At, Job, Writer
 from otelsiem.model.destination import Limits
 from otelsiem.model.errors import JournalError, OtelsiemError
-from otelsiem.model.outcome import Receipt
+from otelsiem.model.outcome import Receipt, Ticket
 
 Work: TypeAlias = Callable[[Transaction, Desk | None, str, Sequence[Grave]], int]  # desk None: of a door
 
@@ -66,17 +66,31 @@ class ShelfJournal:
 
     def attach(self, pipeline: str, exporter: str, start_at: StartAt = "end") -> Cursor:
         """The exporter's cursor, made in a commit of its own when it is new. Blocks until that is durable."""
-        if exporter.startswith(DOOR):
-            raise JournalError(f"{exporter!r} cannot be an exporter: names with {DOOR} are the doors' own")
-        cursor = Cursor(pipeline, exporter)
+        cursor = _free(Cursor(pipeline, exporter))
         if self._books.find(cursor) is None:
-            self._order(lambda tx: orders.attach(tx, cursor, start_at))
+            self._order(lambda tx: staff.attach(tx, cursor, start_at))
         return cursor
 
-    def detach(self, cursor: Cursor, *, forget: bool = False) -> None:
-        """Remove an exporter. With records pending or dead letters kept it is refused, unless `forget`."""
-        desk = self._books.desk(cursor)
-        self._order(lambda tx: orders.detach(tx, desk, forget=forget))
+    def detach(self, *cursors: Cursor, forget: bool = False) -> None:
+        """Remove exporters, all of them in one commit. With records pending it is refused, unless `forget`."""
+        desks = [self._books.desk(cursor) for cursor in cursors]
+        self._order(lambda tx: staff.detach(tx, desks, forget=forget))
+
+    def rename(self, cursor: Cursor, exporter: str) -> Cursor:
+        """The place goes on under another exporter's name."""
+        desk, new = self._books.desk(cursor), _free(Cursor(cursor.pipeline, exporter))
+        self._order(lambda tx: staff.rename(tx, desk, exporter))
+        return new
+
+    def resize(self, most: int, history: History) -> None:
+        """New limits, from the next commit on."""
+
+        def run(_: Transaction) -> int:
+            self._shelf.most = most
+            self._writer.history = history
+            return 0
+
+        self._order(run)
 
     # --- records in ----------------------------------------------------------------------------------------------
 
@@ -101,22 +115,31 @@ class ShelfJournal:
         desk = self._books.find(cursor)
         return None if desk is None else self._lender.lease(desk, limits, wait)
 
-    def settle(self, lease: Lease, receipt: Receipt, emit: Sequence[Append] = (), state: bytes | None = None) -> None:
-        """Fates, emitted records and a connector's state, in one transaction. A second settle of a lease is nothing."""
+    def settle(
+        self, lease: Lease, receipt: Receipt, emit: Sequence[Append] = (), state: bytes | None = None
+    ) -> Mapping[Ticket, Lease]:
+        """Fates, emitted records and a connector's state, in one transaction. A second settle of a lease is nothing.
+
+        A ticket of which no record is left, because each has another fate, has no lease either.
+        """
         desk = self._books.find(lease.cursor)
         loan = desk.loans.get(id(lease)) if desk is not None else None
         if desk is None or loan is None or loan.lease is not lease:
-            return
+            return {}
         made = settlement(desk, loan, receipt, self._clock())
         if emit:
             made.emit = [parcel(append) for append in emit]
         made.memory = state
         if desk.loans.pop(id(lease), None) is None:
-            return
+            return {}
+        unconfirmed, made.unconfirmed = made.unconfirmed, {}  # the writer has no use for them
+        if unconfirmed:
+            desk.keep(unconfirmed.values(), loan.taken)
         if made.released or made.released_due:
-            desk.take_back(made, loan.rows)
+            desk.take_back(made)
         if made.spans or made.positions or emit or state is not None:
             self._writer.settle(made)
+        return unconfirmed
 
     def state(self, cursor: Cursor) -> bytes | None:
         """What the connector left with its last settle."""
@@ -184,9 +207,10 @@ class ShelfJournal:
         desk = self._books.desk(cursor)
         return self._order(lambda tx: orders.purge_pending(tx, desk)).result
 
-    def wake_all(self) -> None:
-        """Let every waiting `lease` return."""
-        for desk in self._books:
+    def wake(self, cursor: Cursor) -> None:
+        """Let its waiting `lease`s return."""
+        desk = self._books.find(cursor)
+        if desk is not None:
             desk.ring()
 
     def flush(self, timeout: float) -> bool:
@@ -251,7 +275,8 @@ class ShelfJournal:
     def _owners(self) -> list[tuple[int, str, str, Desk | None]]:
         """Who may have dead letters: id, name, pipeline."""
         doors = [(-line.id, DOOR + line.name, line.name, None) for line in list(self._books.lines.values())]
-        return [*[(desk.id, desk.cursor.exporter, desk.line.name, desk) for desk in self._books], *doors]
+        desks = [*self._books, *self._books.removed.values()]
+        return [*[(d.id, d.cursor.exporter.removeprefix(REMOVED), d.line.name, d) for d in desks], *doors]
 
     def _dig(
         self,
@@ -283,6 +308,12 @@ class ShelfJournal:
             if not end:
                 break
         return moved
+
+
+def _free(cursor: Cursor) -> Cursor:
+    if cursor.exporter.startswith((DOOR, REMOVED)):
+        raise JournalError(f"{cursor.exporter!r} cannot be an exporter: names with {DOOR} and {REMOVED} are our own")
+    return cursor
 
 
 def _work(work: Work, desk: Desk | None, pipeline: str, tx: Transaction, graves: Sequence[Grave]) -> int:

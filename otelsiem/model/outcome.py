@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-
 Ticket: TypeAlias = str
 """What a destination calls a payload that it will confirm later. Unique within the channel that it was given on."""
 
@@ -99,7 +98,6 @@ class Later:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The fates of a lease's records by index; every index not named here was delivered."""
-
 
     dead: Mapping[int, Death] = field(default_factory=dict)
     due: Mapping[int, Later] = field(default_factory=dict)

@@ -70,6 +70,11 @@ def records(batch: Batch) -> Iterator[Record]:
         yield from group.records
 
 
+def oldest(batch: Batch) -> int:
+    """When the first of its events happened; the batch has records."""
+    return min([min([record.moment for record in group.records]) for group in batch if group.records])
+
+
 def pick(batch: Batch, indices: Collection[int]) -> Batch:
     """The sub-batch of the records at these indices, in order; groups left empty vanish."""
     if len(indices) == count(batch):

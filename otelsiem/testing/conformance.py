@@ -4,23 +4,26 @@
 
 Raises AssertionError with what was broken. Checked: `encode` is total and deterministic, leaves the batch alone and
 stays within the limits; any reply gives an outcome, never an exception; a `Partial` names every record exactly once;
-credentials, outages and connections never cost a record; no secret comes out in a repr or a reason.
+credentials, outages and connections never cost a record; nothing but the peer's own word confirms what it accepted; no
+secret comes out in a repr or a reason.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from otelsiem.model.destination import Destination, Encoded, Moment, Payload
-from otelsiem.model.exchange import Answer, Exchange, Failure, FailureKind, Reply, Wait
-from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split
+from otelsiem.model.destination import Confirms, Destination, Encoded, Moment, Payload
+from otelsiem.model.exchange import Answer, Exchange, Failure, FailureKind, Reply, Request, Wait
+from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split, Ticket
 from otelsiem.model.record import Batch, Group, Record, Scope, count
+
+T = TypeVar("T")
 
 OUTCOMES = (Delivered, Accepted, Partial, Retry, Split, Reject, Hold)
 STATUSES = (
@@ -64,11 +67,15 @@ HEADERS: tuple[Mapping[str, str], ...] = (
     {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"},
     {"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"},
 )
-FAILURES: tuple[FailureKind, ...] = ("resolve", "connect", "tls", "reset", "timeout", "protocol", "oversize", "disk")
+FAILURES: tuple[FailureKind, ...] = (
+    "resolve", "connect", "proxy", "tls", "reset", "timeout", "protocol", "oversize", "disk",
+)  # fmt: skip
 LONGEST_REASON = 1000
 MOST_STEPS = 20  # requests and waits of one exchange, with a peer that never says yes
 
-AT = Moment(now=1_767_225_600_123_456_789, host="conformance", instance="i-1", channel="c-1")
+AT = Moment(
+    now=1_767_225_600_123_456_789, host="conformance", instance="i-1", channel="0aa1bb22-0000-4000-8000-000000000001"
+)
 
 
 def check_destination(
@@ -84,6 +91,7 @@ def check_destination(
     check_encode(destination, records, at)
     check_exchange(destination, records, bodies, at)
     check_blame(destination, records, bodies, at)
+    check_confirm(destination, records, bodies, at, secrets)
     check_silence(destination, records, secrets, at)
 
 
@@ -129,6 +137,41 @@ def check_blame(destination: Destination, batch: Batch, bodies: Sequence[bytes] 
                 assert not isinstance(outcome, Reject), f"{reply.status} blames the server: {outcome}"
 
 
+def check_confirm(
+    destination: Destination, batch: Batch, bodies: Sequence[bytes] = (), at: Moment = AT, secrets: Sequence[str] = ()
+) -> None:
+    """What was accepted is confirmed by no failure, no error and no answer that says nothing; no secret comes out."""
+    tickets = accepted(destination, batch, bodies, at)
+    if not isinstance(destination, Confirms) or destination.confirmation is None:
+        assert not tickets, "an exchange returns Accepted, and nobody will ask what became of it"
+        return
+    assert tickets, "no answer is Accepted: give the suite `bodies` with the peer's own words"
+    assert drive(destination.confirm([], at), Answer(200)) == {}, "nothing waits"
+    for reply in chain(replies(bodies), *map(_echoes, secrets)):
+        found = drive(destination.confirm(tickets, at), reply)
+        assert found.keys() <= set(tickets), f"tickets that were not asked for: {found.keys() - set(tickets)}"
+        for outcome in found.values():
+            _check_outcome(outcome, 0, reply)
+            known = isinstance(outcome, Retry | Hold)
+            failed = isinstance(reply, Failure) or not 200 <= reply.status < 300 or reply.body in BODIES
+            assert known or not failed, f"{reply} says nothing of what became of it: {outcome}"
+            assert not isinstance(outcome, Accepted | Partial), f"no verdict on what was accepted: {outcome}"
+            assert not any(secret in _everything(outcome) for secret in secrets), "a secret came out"
+        if isinstance(reply, Failure) or reply.status in CREDENTIALS or 500 <= reply.status < 600:
+            unasked = set(tickets) - found.keys()  # left out means that the peer was asked, so its time runs out
+            assert not unasked, f"{reply} leaves {unasked} out: what could not be asked is a Retry or a Hold"
+
+
+def accepted(destination: Destination, batch: Batch, bodies: Sequence[bytes], at: Moment) -> Sequence[Ticket]:
+    """The tickets that a destination makes of these answers."""
+    made = [
+        drive(destination.exchange(payload, at), Answer(200, {}, body))
+        for payload in _payloads(destination, batch, at)
+        for body in (*BODIES, *bodies)
+    ]
+    return sorted({outcome.ticket for outcome in made if isinstance(outcome, Accepted)})
+
+
 def check_silence(destination: Destination, batch: Batch, secrets: Sequence[str], at: Moment = AT) -> None:
     """No secret in a repr or a reason, even when the peer says it back."""
     shown = [repr(destination), str(destination), repr(destination.wire), repr(destination.limits)]
@@ -145,14 +188,14 @@ def check_silence(destination: Destination, batch: Batch, secrets: Sequence[str]
         assert not any(secret in text for text in shown), "a secret came out"
 
 
-def drive(exchange: Exchange, reply: Reply) -> Outcome:
-    """The exchange's outcome when everything it asks is answered with this reply."""
+def drive(exchange: Generator[Request | Wait, Reply, T], reply: Reply) -> T:
+    """What an exchange, or a question for confirmations, comes to when everything is answered with this reply."""
     try:
         step = next(exchange)
         for _ in range(MOST_STEPS):
             step = exchange.send(Answer(200) if isinstance(step, Wait) else reply)
     except StopIteration as done:
-        outcome: Outcome = done.value
+        outcome: T = done.value
         return outcome
     raise AssertionError(f"the exchange does not end when it is always answered with {reply}")
 

@@ -41,12 +41,14 @@ HEC_BODIES = tuple(
         b',"invalid-event-number":0',
         b',"invalid-event-number":1',
         b',"invalid-event-number":2,"ackId":0',
+        b',"ackId":7',
         b',"invalid-event-number":39',
         b',"invalid-event-number":1000000',
         b',"invalid-event-number":-1',
         b',"invalid-event-number":"1"',
     )
 )
+HEC_ACKS = (b'{"acks":{"0":false,"7":false}}', b'{"acks":{"8":true}}', b'{"acks":{"7":"true"}}')
 
 ROWS: dict[str, Row] = {
     "splunk_hec": Row(
@@ -54,9 +56,11 @@ ROWS: dict[str, Row] = {
             hec(),
             hec(compression="none", max_request_bytes=2000, max_event_bytes=4000),
             hec(index="audit-{tenant.id}", schema="event", fields=["user.id", "nested"], max_request_bytes=4096),
+            hec(ack=True),
+            hec(ack=True, endpoint=[f"https://splunk-{n}.example.com:8088" for n in range(3)]),
         ),
         (TOKEN, HEADER),
-        HEC_BODIES,
+        HEC_BODIES + HEC_ACKS,
     ),
     "file": Row((File(path="audit.jsonl"),)),
     "console": Row((Console(), Console(color="always"))),
@@ -75,6 +79,10 @@ class TestDestination:
 
     def test_p3_our_fault_never_costs_data(self, name: str, number: int) -> None:
         conformance.check_blame(ROWS[name].made[number], conformance.sample(), ROWS[name].bodies)
+
+    def test_p2_only_the_peer_confirms(self, name: str, number: int) -> None:
+        row = ROWS[name]
+        conformance.check_confirm(row.made[number], conformance.sample(), row.bodies, secrets=row.secrets)
 
     def test_no_secret_comes_out(self, name: str, number: int) -> None:
         row = ROWS[name]

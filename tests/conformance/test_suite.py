@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from otelsiem.destinations.file import File
-from otelsiem.model.destination import Encoded, Limits, Moment, Payload
-from otelsiem.model.exchange import Answer, Exchange, Reply, Request, Wait, WriteRequest
-from otelsiem.model.outcome import Delivered, Hold, Outcome, Partial, Reject, Retry
+from otelsiem.model.destination import Confirmation, Encoded, Limits, Moment, Payload
+from otelsiem.model.destination import Confirming as ConfirmingTalk
+from otelsiem.model.exchange import Answer, Exchange, Failure, Reply, Request, Wait, WriteRequest
+from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Ticket
 from otelsiem.model.record import Batch
 from otelsiem.testing import conformance
 
@@ -43,6 +44,23 @@ class Broken:
     def probe(self, at: Moment) -> Exchange:
         yield WriteRequest(b"")
         return Delivered()
+
+
+class Confirming(Broken):
+    """One whose successes wait for a confirmation."""
+
+    confirmation: Confirmation | None = Confirmation()
+
+    def __init__(self, settle: Callable[[Reply], Outcome | None] | None = None, ticket: str = "t") -> None:
+        super().__init__(judge=lambda reply: Accepted("t") if good(reply) == Delivered() else good(reply))
+        self._settle, self._ticket = settle or (lambda _: Retry("nothing is known")), ticket
+
+    def confirm(self, tickets: Sequence[Ticket], at: Moment) -> ConfirmingTalk:
+        if not tickets:
+            return {}
+        reply = yield WriteRequest(b"?")
+        outcome = self._settle(reply)
+        return {self._ticket: outcome} if outcome else {}
 
 
 def good(reply: Reply) -> Outcome:
@@ -149,6 +167,38 @@ def test_an_exchange_without_an_end_is_caught() -> None:
 def test_p3_blame_on_the_records_is_caught(judge: Callable[[Reply], Outcome], said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         conformance.check_blame(Broken(judge=judge), conformance.sample())
+
+
+def test_a_destination_that_asks_for_confirmations_passes() -> None:
+    conformance.check_destination(Confirming(), secrets=[SECRET])
+    conformance.check_destination(Confirming(lambda reply: None if good(reply) == Delivered() else Hold("not asked")))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (Confirming(lambda _: Delivered()), "says nothing"),
+        (Confirming(lambda reply: Delivered() if isinstance(reply, Failure) else Hold("no")), "says nothing"),
+        (Confirming(lambda _: None), "could not be asked"),
+        (Confirming(all_of(lambda answer: Reject("lost") if answer.status == 404 else Hold("no"))), "says nothing"),
+        (Confirming(ticket="another"), "not asked for"),
+        (Confirming(lambda _: Accepted("t")), "says nothing"),
+        (Confirming(lambda _: Hold("two\nlines")), "printable"),
+        (Confirming(lambda reply: Hold(str(getattr(reply, "body", b"")[:300]))),
+         "secret"),
+    ],
+)  # fmt: skip
+def test_p2_a_confirmation_that_nobody_gave_is_caught(made: Confirming, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        conformance.check_confirm(made, conformance.sample(), secrets=[SECRET])
+
+
+def test_an_accepted_that_nobody_asks_for_is_caught() -> None:
+    made = Confirming()
+    made.confirmation = None
+    for one in (made, Broken(judge=lambda _: Accepted("t"))):
+        with pytest.raises(AssertionError, match="nobody will ask"):
+            conformance.check_confirm(one, conformance.sample())
 
 
 def test_a_reason_that_repeats_the_secret_is_caught() -> None:

@@ -137,6 +137,7 @@ class Notes:
 
     retries: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     outages: list[str] = field(default_factory=list)
     resumed_keys: list[str] = field(default_factory=list)
     suspects: int = 0
@@ -145,6 +146,9 @@ class Notes:
 
     def sent(self, records: int) -> None:
         self.sent_records += records
+
+    def noted(self, note: str) -> None:
+        self.warnings.append(note)
 
     def failed(self, records: int, reason: str) -> None:
         self.failures += records

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from otelsiem.journal.journal import Append, Lease, Pending
 from otelsiem.model.errors import JournalError
 from otelsiem.testing.journal.words import NOW, PATIENCE, Subject, balanced, batch, numbered, send
 
 
-def check_wake_all_and_close_end_every_wait(subject: Subject) -> None:
+def check_wake_and_close_end_every_wait(subject: Subject) -> None:
     journal = subject.open()
     cursor = journal.attach("logs", "a")
     found: list[Lease | None] = []
-    for end in (journal.wake_all, journal.close):
+    ends: list[Callable[[], None]] = [lambda: journal.wake(cursor), journal.close]
+    for end in ends:
         started = threading.Barrier(4)
 
         def wait(started: threading.Barrier = started) -> None:
