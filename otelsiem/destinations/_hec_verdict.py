@@ -13,11 +13,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from otelsiem.delivery.judge import HELD, RETRIED, delay, judge_failure
+from otelsiem.destinations import _hec_ack
 from otelsiem.model.exchange import Answer, Failure, Reply
-from otelsiem.model.outcome import Delivered, Hold, Outcome, Partial, Reject, Retry, Split
+from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split, Ticket
 from otelsiem.model.secret import redact
 
 NO_DATA, BAD_FORMAT, BAD_INDEX = 5, 6, 7
+NO_CHANNEL = frozenset({10, 28})
+ACK_IS_OFF = 14
+BAD_TOKEN = frozenset({21, 22})  # of a health check
 NEAR_CAPACITY = frozenset({24, 25})
 OURS = frozenset({1, 2, 3, 4, 10, 11, 14, 16, 21, 22, 28})  # token, channel, address: nothing wrong with the records
 BUSY = frozenset({9, 18, 19, 20, 23, 26, 27})  # nothing was taken
@@ -28,6 +32,17 @@ EASE = 1.0  # seconds before the next payload when the queue is near its capacit
 CLOUD_BODY = 5_000_000  # bytes: Splunk Cloud calls a body over about 5.2 MB bad format at event 0 (contract 4)
 _READ = 64 << 10  # bytes: no answer of a collector is longer; a page of a proxy is not worth parsing
 
+UNCONFIRMED = (
+    "no ackId came: the token has acknowledgement off, so what is taken counts as delivered before it is indexed"
+)
+_HINTS = {  # what a person can do, by whether `ack` is on here
+    (10, False): "the token has indexer acknowledgement on: write ack: {enabled: true}",
+    (28, False): "the token has indexer acknowledgement on: write ack: {enabled: true}",
+    (10, True): "something in between takes away the header X-Splunk-Request-Channel",
+    (28, True): "the load balancer in front must keep the requests of a channel on one node",
+    (ACK_IS_OFF, True): "the token has indexer acknowledgement off: turn it on, or write ack: {enabled: false}",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -36,6 +51,7 @@ class Said:
     code: int | None = None
     text: str = ""
     number: int | None = None  # of the event that is refused, counted from 0
+    ack: int | None = None  # the id under which indexing is confirmed later
 
 
 class _Case(NamedTuple):
@@ -47,12 +63,15 @@ class _Case(NamedTuple):
     records: int
     size: int
     after: float
+    ticket: Ticket = ""  # for what was taken; "" = it will not be confirmed
+    wanted: bool = False  # whether it should be
 
 
-class _Body(msgspec.Struct, rename={"number": "invalid-event-number"}):
+class _Body(msgspec.Struct, rename={"number": "invalid-event-number", "ack": "ackId"}):
     code: Any = None
     text: Any = None
     number: Any = None
+    ack: Any = None
 
 
 def read(body: bytes) -> Said:
@@ -67,14 +86,18 @@ def read(body: bytes) -> Said:
         code=found.code if type(found.code) is int else None,
         text=found.text if isinstance(found.text, str) else "",
         number=found.number if type(found.number) is int else None,
+        ack=found.ack if type(found.ack) is int and found.ack >= 0 else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges replies to one destination; what it must never repeat is redacted from what the peer says."""
+    """Judges replies of one endpoint; what it must never repeat is redacted from what the peer says."""
 
     secrets: tuple[str, ...] = ()
+    peer: str = ""  # host:port, when it is one of several
+    node: int = 0  # index of the endpoint, for tickets
+    ack: bool = False  # whether what is taken is to be confirmed
 
     def __repr__(self) -> str:
         return "Judge()"
@@ -82,30 +105,76 @@ class Judge:
     def payload(self, reply: Reply, records: int, size: int, now: int) -> Outcome:
         """The verdict on a payload of so many records and uncompressed bytes."""
         if isinstance(reply, Failure):
-            return self._failed(reply)
+            return self.failed(reply)
         said = read(reply.body)
-        return _verdict(_Case(reply, said, self._reason(reply, said), records, size, _asked(reply.headers, now)))
+        ticket = _hec_ack.issue(self.node, said.ack, now) if self.ack and said.ack is not None else ""
+        asked = _asked(reply.headers, now)
+        return _verdict(_Case(reply, said, self.reason(reply, said), records, size, asked, ticket, self.ack))
+
+    def health(self, reply: Reply, now: int) -> Outcome | None:
+        """What is wrong with it; None when nothing is known to be, or when it has no such page (contract 13)."""
+        if isinstance(reply, Failure):
+            return self.failed(reply)
+        said = read(reply.body)
+        if said.code in BAD_TOKEN:
+            return Hold(self.reason(reply, said))
+        troubled = reply.status in RETRIED or reply.status >= 500 or said.code in THEIRS
+        if not troubled or reply.status == 501:
+            return None
+        busy = reply.status == 429 or said.code in BUSY
+        return Retry(self.reason(reply, said), _asked(reply.headers, now), busy=busy)
 
     def probe(self, reply: Reply, now: int) -> Outcome:
         """The verdict on an empty body: "no data" comes from a collector that has accepted the token (contract 9)."""
         if isinstance(reply, Failure):
-            return self._failed(reply)
+            return self.failed(reply)
         said = read(reply.body)
         if reply.status == 400 and said.code in {NO_DATA, BAD_FORMAT, 12, 13}:
             return Delivered()
         outcome = self.payload(reply, 0, 0, now)
-        if isinstance(outcome, Reject | Split | Partial):  # there are no records to blame
-            return Hold(self._reason(reply, said))
-        return outcome
+        if isinstance(outcome, Accepted):
+            return Delivered(after=outcome.after)
+        return self.blameless(reply, outcome)
 
-    def _failed(self, failure: Failure) -> Outcome:
+    def blameless(self, answer: Answer, outcome: Outcome) -> Outcome:
+        """The outcome where there are no records to blame."""
+        blamed = isinstance(outcome, Reject | Split | Partial)
+        return Hold(self.reason(answer, read(answer.body))) if blamed else outcome
+
+    def failed(self, failure: Failure) -> Outcome:
+        """The verdict where no answer came."""
         detail = _line(failure.detail, self.secrets)
         return judge_failure(Failure(failure.kind, detail, failure.sent))
 
-    def _reason(self, answer: Answer, said: Said) -> str:
+    def reason(self, answer: Answer, said: Said) -> str:
+        """An answer in one line, with what a person can do about it where we know."""
         if said.code is None:
-            return f"HTTP {answer.status}"
-        return " ".join(f"HEC {said.code} {_line(said.text, self.secrets)} (HTTP {answer.status})".split())
+            return f"HTTP {answer.status}{self.where}"
+        hint = _HINTS.get((said.code, self.ack), "") if answer.status == 400 else ""
+        shown = " ".join(f"HEC {said.code} {_line(said.text, self.secrets)} (HTTP {answer.status})".split())
+        return f"{shown}{self.where}: {hint}" if hint else f"{shown}{self.where}"
+
+    @property
+    def several(self) -> bool:
+        """Whether it is one of several endpoints."""
+        return bool(self.peer)
+
+    @property
+    def where(self) -> str:
+        """Which endpoint it was, when there are several."""
+        return f" from {self.peer}" if self.peer else ""
+
+
+def unwell(reply: Reply, outcome: Outcome) -> bool:
+    """Whether another endpoint is the better choice next time. Whoever refuses our token or an address is well."""
+    return isinstance(reply, Failure) or isinstance(outcome, Retry)
+
+
+def untouched(reply: Reply, outcome: Outcome) -> bool:
+    """Whether nothing of the payload can have been taken, and another endpoint may take it."""
+    if isinstance(reply, Failure):
+        return not reply.sent
+    return isinstance(outcome, Retry) and outcome.busy
 
 
 def _line(text: str, secrets: Iterable[str]) -> str:
@@ -140,11 +209,16 @@ def _verdict(case: _Case) -> Outcome:
 
 def _taken(case: _Case) -> Outcome:
     """A success, unless the body says otherwise in HEC's own words (a proxy may have rewritten the status)."""
-    if case.said.code in NEAR_CAPACITY:
-        return Delivered(note=case.reason, after=case.after or EASE)
+    near = case.said.code in NEAR_CAPACITY
+    if not near and (other := _by_code(case)):
+        return other
+    after = case.after or EASE if near else case.after
+    if case.ticket:
+        return Accepted(case.ticket, after)
+    if case.wanted:
+        return Delivered(UNCONFIRMED, after)
     # Look-alikes answer {} or nothing at all (contract 13).
-    note = "" if case.said.code in {None, 0} else case.reason
-    return _by_code(case) or Delivered(note, case.after)
+    return Delivered("" if case.said.code in {None, 0} else case.reason, after)
 
 
 def _by_code(case: _Case) -> Outcome | None:
@@ -168,7 +242,15 @@ def _prefix(case: _Case) -> Outcome:
     if number is None or not 0 <= number < records:
         return Reject(reason)  # which one is not said: the flow bisects
     again = range(number + 1, records)
-    return Partial(delivered=range(number), rejected={number: reason}, again=again, reason=reason)
+    taken, unconfirmed = _indexed(case, number)
+    return Partial(taken, again, {number: reason}, unconfirmed, reason=reason)
+
+
+def _indexed(case: _Case, count: int) -> tuple[range, dict[Ticket, range]]:
+    """The first so many records: delivered, or to be confirmed when the refusal carries their ackId (contract 6.4)."""
+    if case.ticket and count:
+        return range(0), {case.ticket: range(count)}
+    return range(count), {}
 
 
 def _index(case: _Case) -> Outcome:
@@ -180,4 +262,5 @@ def _index(case: _Case) -> Outcome:
     if not 0 < indexed < case.records:
         return Hold(case.reason, case.after)
     held = dict.fromkeys(range(indexed, case.records), case.reason)
-    return Partial(delivered=range(indexed), held=held, after=case.after, reason=case.reason)
+    taken, unconfirmed = _indexed(case, indexed)
+    return Partial(taken, accepted=unconfirmed, held=held, after=case.after, reason=case.reason)

@@ -1,49 +1,45 @@
 """Splunk HTTP Event Collector, and what speaks its language (LogScale, Cribl Stream, CloudWatch's HLC endpoint).
 
 Guarantees: only a bad record is ever rejected, and only that one; a bad token, index or address holds; the body of a
-success is read; a record that the collector has already indexed is not sent again. HEC has no dedup: what had to be
-sent twice is indexed twice, with the same `event_id`.
+success is read; a record that the collector has already indexed is not sent again. With `ack`, delivered means that
+the indexers confirmed it. Another endpoint gets a payload only when the one before it cannot have taken it. HEC has no
+dedup: what had to be sent twice is indexed twice, with the same `event_id`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from zlib import crc32
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from otelsiem import __version__
-from otelsiem.destinations._hec_verdict import Judge
+from otelsiem.destinations import _hec_ack, _hec_confirm
+from otelsiem.destinations._hec_ack import Ack, AckText
+from otelsiem.destinations._hec_url import Endpoints, ack_url, health_url, peer, url_path
+from otelsiem.destinations._hec_verdict import Judge, untouched, unwell
 from otelsiem.destinations._payloads import Lines, payloads
-from otelsiem.destinations._settings import SETTINGS, Duration, Headers, TemplateText, Tls, http_url, printable
+from otelsiem.destinations._settings import HttpClient, TemplateText, printable
 from otelsiem.formats.gzip import decompress
 from otelsiem.formats.hec import Schema, Style, envelopes
 from otelsiem.formats.json import Product
 from otelsiem.formats.template import Template
-from otelsiem.model.destination import Encoded, HttpSettings, Limits, Moment, Payload, TlsSettings
-from otelsiem.model.exchange import Answer, Exchange, HttpRequest
+from otelsiem.model.destination import Confirmation, Confirming, Encoded, HttpSettings, Limits, Moment, Payload
+from otelsiem.model.exchange import Answer, Exchange, Failure, HttpRequest, Reply, Request, Wait
+from otelsiem.model.outcome import Outcome, Ticket
 from otelsiem.model.record import Batch
 from otelsiem.model.secret import Secret
 
-EVENT_PATH = "/services/collector/event"
 LARGEST_REQUEST = 2 << 20  # bytes: far below what Splunk Cloud takes (contract 4)
 LARGEST_EVENT = 838_860_800  # bytes: limits.conf [http_input] max_content_length
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
 _encoder = msgspec.json.Encoder()
-
-
-def _endpoint(value: str) -> str:
-    """The URL to post events to, from a base URL or from the whole one."""
-    url = http_url(value).rstrip("/")
-    path = urlsplit(url).path
-    if "/services/collector" in path:
-        if not path.endswith(("/services/collector", "/event", "/event/1.0")):
-            raise ValueError(f"must end with {EVENT_PATH}, or be the base URL (https://splunk.example.com:8088)")
-        return url
-    return url if path.endswith("/hec") else url + EVENT_PATH  # LogScale: /api/v1/ingest/hec
 
 
 def _token(value: Secret) -> Secret:
@@ -55,17 +51,15 @@ def _token(value: Secret) -> Secret:
     return Secret(token)
 
 
-class SplunkHec(BaseModel):
+class SplunkHec(HttpClient):
     """Events to Splunk over the HTTP Event Collector.
 
     `index`, `source`, `sourcetype` and `host` are templates (`audit-{tenant.id}`). With fields in `index`, each index
     gets requests of its own, so that one that is not allowed holds nobody else.
     """
 
-    model_config = SETTINGS
-
-    endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
-        description="base URL of the collector (https://splunk.example.com:8088), or the whole URL"
+    endpoint: Endpoints = Field(
+        description="base URL of the collector (https://splunk.example.com:8088), or the whole URL; or a list of them"
     )
     token: Annotated[Secret, AfterValidator(_token)] = Field(description="the HEC token")
     index: TemplateText | None = Field(None, description="index; unset: the token's default index")
@@ -84,9 +78,11 @@ class SplunkHec(BaseModel):
     max_event_bytes: int = Field(
         LARGEST_REQUEST, ge=1024, le=LARGEST_EVENT, description="an event over it becomes a dead letter, unsent"
     )
-    tls: Tls = Field(Tls(), description="how the collector proves who it is")
-    timeout: Duration = Field(10.0, description="total time for one request")
-    headers: Headers = Field({}, description="headers to add to every request")
+    ack: AckText = Field(Ack(enabled=False), description="indexer acknowledgement; off unless the block is there")
+    health_check_enabled: bool = Field(True, description="ask for its health before it is called well")
+    health_path: Annotated[str, AfterValidator(url_path)] | None = Field(
+        None, description="path to ask for its health; unset: /services/collector/health beside the events"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -96,7 +92,10 @@ class SplunkHec(BaseModel):
             return data
         data = dict(data)
         if "max_content_length_logs" in data:
-            data.setdefault("max_request_bytes", data.pop("max_content_length_logs"))
+            most = data.pop("max_content_length_logs")  # a smaller request keeps to it, too
+            data.setdefault("max_request_bytes", min(most, LARGEST_REQUEST) if type(most) is int else most)
+        if "max_event_size" in data:
+            data.setdefault("max_event_bytes", data.pop("max_event_size"))
         if "disable_compression" in data:
             data.setdefault("compression", "none" if data.pop("disable_compression") else "gzip")
         return data
@@ -109,15 +108,19 @@ class SplunkHec(BaseModel):
                 raise ValueError(f"{name!r} cannot be an indexed field: no leading _, no =, quotes or spaces")
         return names
 
+    @model_validator(mode="after")
+    def _confirmable(self) -> SplunkHec:
+        if self.ack.enabled and not all(ack_url(url, "") for url in self.endpoint):
+            raise ValueError("ack: an endpoint that ends in /hec (LogScale) confirms nothing; leave ack out")
+        return self
+
     @property
     def limits(self) -> Limits:
         return Limits(bytes=self.max_request_bytes, record_bytes=self.max_event_bytes)
 
     @property
     def wire(self) -> HttpSettings:
-        return HttpSettings(
-            timeout=self.timeout, tls=TlsSettings(ca_file=self.tls.ca_file, verify=not self.tls.insecure_skip_verify), max_reply=1 << 20
-        )
+        return self.http_settings(max_reply=1 << 20)
 
     def encode(self, batch: Batch, at: Moment) -> Encoded:
         style = self._style
@@ -129,30 +132,97 @@ class SplunkHec(BaseModel):
 
         return payloads(batch, write, self.limits, gzip=self.compression == "gzip")
 
+    @property
+    def confirmation(self) -> Confirmation | None:
+        return self.ack.confirmation
+
     def exchange(self, payload: Payload, at: Moment) -> Exchange:
-        reply = yield self._post(payload.body, payload.headers)
-        if isinstance(reply, Answer) and reply.status == 415 and "Content-Encoding" in payload.headers:
-            reply = yield self._post(decompress(payload.body), {})  # it does not know gzip: once as it is
-        return self._judge.payload(reply, len(payload.indices), payload.size, at.now)
+        """One endpoint after another, as long as it is certain that nothing of the payload was taken."""
+        first: Outcome | None = None
+        for node in self._round(at):
+            reply = yield self._post(node, at, payload.body, payload.headers)
+            if isinstance(reply, Answer) and reply.status == 415 and "Content-Encoding" in payload.headers:
+                reply = yield self._post(node, at, decompress(payload.body))  # it does not know gzip: once as it is
+            outcome = self._judge(node).payload(reply, len(payload.indices), payload.size, at.now)
+            first = first or outcome
+            self._heard(node, reply, outcome, at)
+            if not untouched(reply, outcome):
+                return outcome
+        assert first is not None, "there is an endpoint"
+        return first
+
+    def confirm(self, tickets: Sequence[Ticket], at: Moment) -> Confirming:
+        """Each endpoint is asked for its own ids; one that gives no answer is not asked on."""
+        found: dict[Ticket, Outcome] = {}
+        for waiting in _hec_ack.pending(tickets, self.ack.timeout, at.now):
+            judge, reply = self._judge(waiting.node), None
+            if waiting.mixed:
+                found |= _hec_confirm.mixed(judge, waiting.tickets, waiting.overdue)
+                continue
+            for part in _hec_ack.parts(waiting.numbers):
+                if not isinstance(reply, Failure):
+                    reply = yield self._question(waiting.node, at, list(part))
+                found |= _hec_confirm.confirmed(judge, reply, part, waiting.overdue, at.now)
+        return found
 
     def probe(self, at: Moment) -> Exchange:
-        reply = yield self._post(b"", {})  # writes nothing, and unlike /health it looks at the token (contract 9)
-        return self._judge.probe(reply, at.now)
+        """Delivered: an endpoint is well and takes our token. The next one is asked when one is not well."""
+        first: Outcome | None = None
+        for node in self._round(at):
+            reply, outcome = yield from self._ask(node, at)
+            first = first or outcome
+            self._heard(node, reply, outcome, at)
+            if not unwell(reply, outcome):
+                return outcome
+        assert first is not None, "there is an endpoint"
+        return first
 
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> HttpRequest:
+    def _ask(self, node: int, at: Moment) -> Generator[Request | Wait, Reply, tuple[Reply, Outcome]]:
+        judge = self._judge(node)
+        url = health_url(self.endpoint[node], self.health_path) if self.health_check_enabled else ""
+        if url:
+            reply = yield HttpRequest("GET", url, self._headers(at), b"", self._session(at))
+            if outcome := judge.health(reply, at.now):
+                return reply, outcome
+        reply = yield self._post(node, at, b"")  # writes nothing, and unlike /health it looks at the token (contract 9)
+        return reply, judge.probe(reply, at.now)
+
+    def _round(self, at: Moment) -> Sequence[int]:
+        """The endpoints, best first. Couriers begin at different ones, each stays with its own."""
+        return at.nodes.order(len(self.endpoint), at.now, crc32(at.channel.encode()))
+
+    def _heard(self, node: int, reply: Reply, outcome: Outcome, at: Moment) -> None:
+        if unwell(reply, outcome):
+            late = isinstance(reply, Failure) and reply.kind == "timeout"  # then so much later it is by now
+            at.nodes.failed(node, at.now + int(self.timeout * 1e9) if late else at.now)
+        else:
+            at.nodes.answered(node)
+
+    def _post(self, node: int, at: Moment, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> HttpRequest:
+        return HttpRequest("POST", self.endpoint[node], {**self._headers(at), **headers}, body, self._session(at))
+
+    def _question(self, node: int, at: Moment, numbers: list[int]) -> HttpRequest:
+        url = ack_url(self.endpoint[node], at.channel)
+        return HttpRequest("POST", url, self._headers(at), _encoder.encode({"acks": numbers}), self._session(at))
+
+    def _headers(self, at: Moment) -> dict[str, str]:
         complete = {
             **{name: value.get_secret_value() for name, value in self.headers.items()},
             "Authorization": f"Splunk {self.token.get_secret_value()}",
             "Content-Type": "application/json",
             "User-Agent": f"otelsiem/{__version__}",
-            **headers,
         }
-        return HttpRequest("POST", self.endpoint, complete, body)
+        if self.ack.enabled:
+            complete["X-Splunk-Request-Channel"] = at.channel
+        return complete
 
-    @property
-    def _judge(self) -> Judge:
-        extra = [value.get_secret_value() for value in self.headers.values()]
-        return Judge((self.token.get_secret_value(), *extra))
+    def _session(self, at: Moment) -> str:
+        """An ackId is known only to the node that gave it: a load balancer finds it by its cookie (contract 2)."""
+        return at.channel if self.ack.enabled else ""
+
+    def _judge(self, node: int) -> Judge:
+        several = peer(self.endpoint[node]) if len(self.endpoint) > 1 else ""
+        return Judge((self.token.get_secret_value(), *self.shared_secrets), several, node, self.ack.enabled)
 
     @property
     def _style(self) -> Style:

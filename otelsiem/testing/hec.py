@@ -21,7 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 from otelsiem.testing.hec_ack import Acks, is_channel
 from otelsiem.testing.hec_codes import CODES, coded, said
@@ -63,6 +63,8 @@ class Indexed:
 
 Scripted: TypeAlias = Step | Indexed
 
+T = TypeVar("T")
+
 
 class FakeHec:
     """The fake; a context manager."""
@@ -73,9 +75,10 @@ class FakeHec:
         self.cloud = cloud
         self.max_content_length = CLOUD_BODY if cloud else ENTERPRISE_BODY  # after decompression
         self.poison: Suspicion | None = None  # asked for every envelope
-        self.capacity = 0  # 24 or 25: taken, but near capacity
+        self.capacity = 0  # 24 or 25: taken, but near capacity; 26 or 27: nothing is taken
         self.health = 17
         self.always: Scripted | None = None  # every POST of events gets this, until set to None
+        self.ack_always: Step | None = None  # every question for acknowledgements gets this, until set to None
         self.retry_after = ""  # a Retry-After header on every answer that is not 2xx
         self.latency = 0.0  # seconds before every answer
         self.keep = True  # False: count events without storing them, for load
@@ -83,8 +86,9 @@ class FakeHec:
         self.events: list[Event] = []
         self.acks = Acks()
         self.server = server or HttpServer()
-        self.server.handler = self._handle
+        self.server.handler = self.answer
         self._script: deque[Scripted] = deque()
+        self._ack_script: deque[Step] = deque()
         self._changed = threading.Condition()
 
     # --- running it
@@ -127,6 +131,10 @@ class FakeHec:
         """What the next POSTs of events get, one step each, before `always` and the faithful behaviour."""
         self._script.extend(steps)
 
+    def ack_script(self, steps: Iterable[Step]) -> None:
+        """The same for questions for acknowledgements."""
+        self._ack_script.extend(steps)
+
     def disable(self, token: str = TOKEN, *, enabled: bool = False) -> None:
         self.tokens[token] = replace(self.tokens[token], enabled=enabled)
 
@@ -147,7 +155,8 @@ class FakeHec:
 
     # --- answering
 
-    def _handle(self, request: Seen) -> Step:
+    def answer(self, request: Seen) -> Step:
+        """What this collector does with a request, whoever read it from a socket."""
         step = self._route(request)
         if not isinstance(step, Respond):
             return step
@@ -166,13 +175,12 @@ class FakeHec:
             return coded(self.health) if request.method in ("GET", "HEAD") else _not_found(405)
         if request.method != "POST":
             return _not_found(405)
-        return self._acknowledge(request) if path in _ACK else self._scripted(request)
+        if path in _ACK:
+            return _next(self._ack_script, self.ack_always) or self._acknowledge(request)
+        return self._scripted(request)
 
     def _scripted(self, request: Seen) -> Step:
-        try:
-            step: Scripted | None = self._script.popleft()
-        except IndexError:
-            step = self.always
+        step = _next(self._script, self.always)
         if step is None:
             return self._collect(request)
         if isinstance(step, Indexed):
@@ -195,7 +203,15 @@ class FakeHec:
             return coded(6)
         if len(body) > self.max_content_length:
             return coded(6, number=0) if self.cloud else page(413, "Request Entity Too Large")
+        if full := self._full(token, channel):
+            return coded(full)
         return self._index(body, request, token, channel)
+
+    def _full(self, token: str, channel: str) -> int:
+        """The code when there is no room, and nothing is taken."""
+        if self.capacity in (26, 27):
+            return self.capacity
+        return 27 if self.tokens[token].ack and self.acks.full(channel) else 0
 
     def _index(self, body: bytes, request: Seen, name: str, channel: str) -> Respond:
         token = self.tokens[name]
@@ -263,6 +279,13 @@ class FakeHec:
         return ""
 
 
+def _next(script: deque[T], otherwise: T | None) -> T | None:
+    try:
+        return script.popleft()
+    except IndexError:
+        return otherwise
+
+
 def _value(event: Event, key: str) -> Any:
     inside = event.event if isinstance(event.event, dict) else {}
     return inside.get(key, event.fields.get(key))
@@ -297,7 +320,6 @@ def _inflated(body: bytes, limit: int) -> bytes | None:
 
 
 def _asked(body: bytes) -> list[int] | None:
-
     try:
         numbers = json.loads(body)["acks"]
     except (ValueError, KeyError, TypeError):

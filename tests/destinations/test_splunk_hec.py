@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from otelsiem.destinations.splunk_hec import SplunkHec
 from otelsiem.formats.gzip import WORTHWHILE
-from otelsiem.model.destination import HttpSettings, Moment, Payload
+from otelsiem.model.destination import HttpSettings, Moment, Payload, TlsSettings
 from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply
 from otelsiem.model.outcome import Delivered, Hold, Outcome, Partial, Reject, Retry, Split
 from otelsiem.model.record import Batch, Group, Record, Scope, count
@@ -101,7 +101,17 @@ def test_the_endpoint_may_be_a_base_or_the_whole_url(endpoint: str, url: str) ->
         ({"headers": {"Authorization": "hidden-pass"}}, "set by the exporter"),
         ({"headers": {"X-A": "hidden-pass\r\nb"}}, "cannot carry"),
         ({"headers": {"X A": "hidden-pass"}}, "header name"),
-        ({"ack": {"enabled": True}}, "not permitted"),
+        ({"endpoint": []}, "names no URL"),
+        ({"endpoint": [URL, "splunk:8088"]}, "http://"),
+        ({"endpoint": [URL, URL + "/services/collector/event"]}, "twice"),
+        ({"endpoint": ["https://user:hidden-pass@splunk"]}, "credentials"),
+        ({"health_path": "health"}, "begins with /"),
+        ({"health_path": "/health?token=hidden-pass"}, "begins with /"),
+        ({"ack": {"enabled": "perhaps"}}, "boolean"),
+        ({"ack": {"timeout": "10s"}}, "longer than poll_interval"),
+        ({"ack": {"poll_interval": "6m", "timeout": "1h"}}, "at most 5m"),
+        ({"ack": {"max_pending": 0}}, "1"),
+        ({"ack": True, "endpoint": "https://logscale/api/v1/ingest/hec"}, "confirms nothing"),
     ],
 )
 def test_wrong_settings_are_refused_without_showing_them(changes: dict[str, Any], said: str) -> None:
@@ -126,6 +136,8 @@ def test_spellings_of_the_collector() -> None:
     )
     assert made.limits.bytes == 100_000
     assert made.compression == "none"
+    assert hec(max_content_length_logs=800 << 20).limits.bytes == 2 << 20
+    assert hec(max_event_size=5 << 20).limits.record_bytes == 5 << 20
     assert made.wire == HttpSettings(timeout=90.0, tls=TlsSettings(ca_file="ca.pem", verify=False), max_reply=1 << 20)
 
 
@@ -138,6 +150,8 @@ def test_the_request() -> None:
     assert asked.headers["Content-Type"] == "application/json"
     assert asked.headers["Content-Encoding"] == "gzip"
     assert asked.headers["X-Tenant"] == "t"
+    assert asked.session == ""
+    assert "X-Splunk-Request-Channel" not in asked.headers
 
 
 # ---------------------------------------------------------------- encode
@@ -233,17 +247,21 @@ def test_near_capacity_is_delivered_and_slows_down(code: int) -> None:
         (401, 2),
         (401, 3),
         (403, 4),
-        (400, 10),
         (400, 11),
         (400, 14),
         (400, 16),
         (400, 21),
         (400, 22),
-        (400, 28),
     ],
 )
 def test_p3_our_fault_holds(status: int, code: int) -> None:
     assert judged(answer(status, code)) == Hold(f"HEC {code} said (HTTP {status})")
+
+
+@pytest.mark.parametrize("code", [10, 28])
+def test_p3_a_token_that_wants_a_channel_holds_and_says_what_to_write(code: int) -> None:
+    hint = "the token has indexer acknowledgement on: write ack: {enabled: true}"
+    assert judged(answer(400, code)) == Hold(f"HEC {code} said (HTTP 400): {hint}")
 
 
 @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 415])
@@ -349,30 +367,3 @@ def test_what_the_peer_says_is_short_one_line_and_without_our_token() -> None:
     assert outcome.reason.startswith("HEC 4 Invalid token [redacted] [2Jxxx")
     assert outcome.reason.isprintable()
     assert len(outcome.reason) < 200
-
-
-# ---------------------------------------------------------------- probe
-
-
-@pytest.mark.parametrize(
-    ("reply", "verdict"),
-    [
-        (answer(400, 5, text="No data"), Delivered),
-        (answer(400, 6, 0), Delivered),
-        (answer(200, 0), Delivered),
-        (answer(403, 4), Hold),
-        (answer(401, 3), Hold),
-        (answer(400, 10), Hold),
-        (Answer(400), Hold),
-        (Answer(404), Hold),
-        (Answer(413), Hold),
-        (answer(503, 9), Retry),
-        (Failure("connect", "refused"), Retry),
-    ],
-)
-def test_probe_asks_with_an_empty_body(reply: Reply, verdict: type[Outcome]) -> None:
-    asked = next(hec().probe(AT))
-    assert isinstance(asked, HttpRequest)
-    assert (asked.method, asked.body) == ("POST", b"")
-    assert asked.headers["Authorization"] == f"Splunk {TOKEN}"
-    assert isinstance(drive(hec().probe(AT), reply), verdict)

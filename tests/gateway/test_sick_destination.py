@@ -172,6 +172,7 @@ def test_p5_a_dead_destination_does_not_delay_the_living_one(tmp_path: Path, spl
             assert running.metric("siem_queue_size", exporter="splunk_hec/dead") == 2000
             gone.up()
             gone.wait_for(2000)
+            settled(running)
             balance(running)
 
 

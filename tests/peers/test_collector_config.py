@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.locked import BILLING
+from tests.gateway.locked_gateway import LockedGateway
 from tests.gateway_process import Gateway
 from tests.peers.artefacts import COLLECTOR, GO_SENDER, Artefact
 from tests.peers.normalised import of_event
 from tests.peers.scenario import expected, number
 from tests.peers.senders import SENDERS
 from tests.program import Program, answers, eventually, free_port
+from tests.transport.authority import Authority
 
 pytestmark = pytest.mark.peer
 
@@ -90,6 +93,35 @@ def test_p1_sidecar_answers_when_we_have_answered(gateway: Gateway, tmp_path: Pa
         refused.stop()
     sent = sorted(map(of_event, documents(tmp_path / "audit.jsonl")), key=number)
     assert sent == [expected(GO.service, n) for n in range(COUNT)]
+
+
+def test_a_collector_with_a_token_waits_while_it_is_over_its_quota(
+    tmp_path: Path, needs: Callable[[Artefact], None]
+) -> None:
+    """And has delivered everything in the end, once, as the tenant of its token."""
+    needs(COLLECTOR)
+    needs(GO_SENDER)
+    (tmp_path / "ca").mkdir()
+    authority = Authority(tmp_path / "ca")
+    authority.pair("server", "IP:127.0.0.1")
+    quota = {"events_per_second": 60, "burst": 1}
+    with LockedGateway(tmp_path / "gateway", authority, quota=quota) as gateway:
+        port = free_port()
+        env = {
+            "OTELSIEM_ENDPOINT": f"127.0.0.1:{gateway.grpc}",
+            "OTELSIEM_TOKEN": BILLING,
+            "OTELSIEM_CA": str(authority.file),
+            "AGENT_STATE": str(tmp_path / "state"),
+            "AGENT_OTLP_GRPC": f"127.0.0.1:{port}",
+            "AGENT_OTLP_HTTP": f"127.0.0.1:{free_port()}",
+        }
+        with running("agent-to-locked-otelsiem", port, tmp_path, env):
+            for _ in range(2):  # the first one leaves a debt
+                GO.send(port, COUNT, tmp_path / "sender.log")
+            gateway.delivered("file", 2 * COUNT)
+        assert gateway.metric("siem_events_accepted_total", token="billing", tenant="acme") == 2 * COUNT
+        assert gateway.metric("siem_requests_refused_total", reason="quota", token="billing") > 0
+        assert {one["tenant_id"] for one in gateway.written()} == {"acme"}
 
 
 def running(name: str, port: int, tmp_path: Path, env: dict[str, str]) -> Program:

@@ -88,6 +88,49 @@ def test_p2_splunk_gets_every_record_once(judge: Judge, needs: Callable[[Artefac
         assert abs(record.time - int(record.body["time_unix_nano"])) < 500
 
 
+def test_p2_every_record_is_confirmed_by_the_ack_extension(
+    judge: Judge, needs: Callable[[Artefact], None], tmp_path: Path
+) -> None:
+    """The receiver counts its ids per channel, from 1, and says `true` once."""
+    needs(GO_SENDER)
+    exporter = hec(judge.hec) | {"ack": {"poll_interval": "200ms", "timeout": "1m"}}
+    with Gateway(tmp_path / "gateway", {"splunk_hec": exporter}) as gateway, ThreadPoolExecutor() as pool:
+        ports = {"grpc": gateway.grpc, "http": gateway.http}
+        done = [pool.submit(s.send, ports[s.transport], EACH, tmp_path / f"{s.service}.log") for s in GO]
+        for sending in done:
+            sending.result()
+        gateway.delivered("splunk_hec", len(GO) * EACH)
+        gateway.adds_up("splunk_hec")
+        assert gateway.metric("siem_unconfirmed_events", exporter="splunk_hec") == 0
+        assert gateway.metric("siem_retry_attempts_total", exporter="splunk_hec") == 0
+        log = gateway.log.read_text("utf-8")
+    assert "acknowledgement off" not in log, "it gave an ackId for every request"
+    compare(judge.over_hec(len(GO) * EACH))
+
+
+def test_p2_a_collector_that_forgets_its_acknowledgements_gets_everything_again(
+    needs: Callable[[Artefact], None], tmp_path: Path
+) -> None:
+    """It is restarted between taking and confirming: its ack extension keeps them in memory, and counts anew."""
+    needs(COLLECTOR)
+    needs(GO_SENDER)
+    port = free_port()
+    exporter = hec(port) | {"ack": {"poll_interval": "4s", "timeout": "5s"}}
+    with Gateway(tmp_path / "gateway", {"splunk_hec": exporter}) as gateway:
+        with Judge(tmp_path / "before", port) as judge:
+            GO[0].send(gateway.grpc, EACH, tmp_path / "sender.log")
+            judge.over_hec(1)
+            judge.stop()  # not killed: it says `true` to what it has not yet written to its file
+            first = judge.over_hec(1)
+        with Judge(tmp_path / "after", port) as judge:
+            gateway.delivered("splunk_hec", EACH, 90)
+            gateway.adds_up("splunk_hec")
+            again = gateway.metric("siem_retry_attempts_total", exporter="splunk_hec", reason="unconfirmed")
+            copies = Counter(number(of_event(record.body)) for record in [*first, *judge.over_hec(1)])
+    assert copies.keys() == set(range(EACH))
+    assert again > 0, "something was unconfirmed when it was stopped, or this test tests nothing"
+
+
 def test_p3_a_splunk_that_was_down_gets_everything(needs: Callable[[Artefact], None], tmp_path: Path) -> None:
     needs(COLLECTOR)
     needs(GO_SENDER)
