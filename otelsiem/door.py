@@ -13,18 +13,20 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from otelsiem.journal.journal import Append, Journal, Pending, Position
 from otelsiem.model.destination import Moment
-from otelsiem.model.errors import JournalFullError
+from otelsiem.model.errors import JournalFullError, NotOpenError
 from otelsiem.model.processor import Aside, Processor
 from otelsiem.model.record import Batch
 from otelsiem.otlp.decode import decode_pieces
 from otelsiem.otlp.ids import Stamp
 from otelsiem.otlp.json import decode_json_pieces
+from otelsiem.otlp.mark import mark, own
 from otelsiem.otlp.normalise import normalise
 from otelsiem.turn import WORK
 
@@ -49,6 +51,8 @@ class Sender:
     receiver: str  # "otlp"
     transport: str  # "grpc" or "http"
     token: str = ""  # the token's name, never its value
+    tenant: str = ""  # whose its records are, whatever they say; "" = they say it themselves
+    marks: tuple[tuple[str, str], ...] = ()  # attributes that its records get
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,13 @@ class Pipeline:
     processors: Sequence[Processor] = ()
 
 
+Routes: TypeAlias = Mapping[str, Sequence[Pipeline]]  # receiver -> the pipelines it feeds
+
+
 class Count(Protocol):
     """Told of every request that became durable."""
 
-    def accepted(self, receiver: str, tenant: str, records: int) -> None: ...
+    def accepted(self, receiver: str, tenant: str, records: int, token: str = "") -> None: ...
     def filtered(self, pipeline: str, rule: str, records: int) -> None: ...
 
 
@@ -96,21 +103,29 @@ class _Visit:
     filtering: Sequence[Append] = ()  # those whose processors took something out
 
 
+@dataclass(slots=True)
+class _Turn:
+    """What is done between two requests; it returns the routes of those that follow."""
+
+    act: Callable[[], Routes]
+    done: Future[None] = field(default_factory=Future)
+
+
 class JournalDoor:
     """The door of a gateway: one thread between the receivers' loop and the journal's writer."""
 
     def __init__(
         self,
         journal: Journal,
-        pipelines: Mapping[str, Sequence[Pipeline]],
+        routes: Routes,
         counts: Count,
         *,
         host: str = "",
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._journal, self._pipelines, self._counts = journal, pipelines, counts
+        self._journal, self._routes, self._counts = journal, routes, counts
         self._host, self._clock = host, clock
-        self._visits: queue.SimpleQueue[_Visit | None] = queue.SimpleQueue()
+        self._visits: queue.SimpleQueue[_Visit | _Turn | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="door", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inside = 0  # bytes
@@ -127,6 +142,16 @@ class JournalDoor:
         self._thread.join()
 
     # --- on the loop -------------------------------------------------------------------------------------------
+
+    async def between(self, act: Callable[[], Routes]) -> None:
+        """Run `act` between two requests, on the door's thread; what it returns are the routes from then on.
+
+        Every request before it was handed to the journal under the old routes, every one after it waits. When `act`
+        raises, the old routes stay, and the error comes here.
+        """
+        turn = _Turn(act)
+        self._visits.put(turn)
+        await asyncio.shield(asyncio.wrap_future(turn.done))
 
     async def take(self, body: bytes, form: Form, sender: Sender) -> Taken:
         """Returns when durable."""
@@ -175,17 +200,28 @@ class JournalDoor:
 
     def _work(self) -> None:
         while (visit := self._visits.get()) is not None:
+            if isinstance(visit, _Turn):
+                self._turn(visit)
+                continue
             try:
                 self._receive(visit)
             except Exception as error:  # noqa: BLE001 - whatever it is, this sender must hear of it and only this one
                 self._tell([(visit, error)])
+
+    def _turn(self, turn: _Turn) -> None:
+        try:
+            self._routes = turn.act()
+        except Exception as error:  # noqa: BLE001 - whoever asked must hear of it, and the door stays open
+            turn.done.set_exception(error)
+        else:
+            turn.done.set_result(None)
 
     def _receive(self, visit: _Visit) -> None:
         now = self._clock()
         appends: list[Append] = []
         refused: list[Counter[str]] = []
         reason = ""
-        for pipeline in self._pipelines[visit.sender.receiver]:
+        for pipeline in self._pipelines(visit.sender.receiver):
             aside = Aside()
             visit.tenants = Counter()  # every pipeline sees the same records: the last count stands
             batch = self._process(visit, pipeline, Moment(now, self._host), aside)
@@ -204,13 +240,20 @@ class JournalDoor:
         if pending.error is not None:
             self._tell([(visit, pending.error)])
 
+    def _pipelines(self, receiver: str) -> Sequence[Pipeline]:
+        found = self._routes.get(receiver)
+        if found is None:  # a reload opens it and has not come to the end, or has just closed it
+            raise NotOpenError(f"the receiver {receiver} is being opened or closed: send again in a moment")
+        return found
+
     def _process(self, visit: _Visit, pipeline: Pipeline, at: Moment, aside: Aside) -> Batch:
         """The request's records as this pipeline takes them: a copy of its own, made a piece at a turn."""
         decode = decode_pieces if visit.form is Form.PROTOBUF else decode_json_pieces
         pieces = decode(visit.body, PIECE)
+        sender = visit.sender
         whole: Batch = []
         with WORK:
-            ids = Stamp(visit.body, visit.sender.token, at.now)
+            ids = Stamp(visit.body, sender.token, at.now)
         while True:
             with WORK:
                 piece = next(pieces, None)
@@ -218,6 +261,10 @@ class JournalDoor:
                     return whole
                 ids.put(piece)
                 normalise(piece)
+                if sender.tenant:
+                    own(piece, sender.tenant)
+                if sender.marks:
+                    mark(piece, sender.marks)
                 visit.tenants.update(tenants(piece))
                 for processor in pipeline.processors:
                     piece = processor.process(piece, at, aside)
@@ -251,7 +298,7 @@ class JournalDoor:
 
     def _count(self, visit: _Visit) -> None:
         for tenant, records in visit.tenants.items():
-            self._counts.accepted(visit.sender.receiver, tenant, records)
+            self._counts.accepted(visit.sender.receiver, tenant, records, visit.sender.token)
         for append in visit.filtering:
             for rule, records in append.filtered.items():
                 self._counts.filtered(append.pipeline, rule, records)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from otelsiem import door as module
-from otelsiem.door import Form, JournalDoor, Pipeline, Sender
+from otelsiem.door import Form, JournalDoor, Pipeline, Routes, Sender
 from otelsiem.journal.journal import Append, Pending, Position, Wake
 from otelsiem.journal.memory import MemoryJournal
 from otelsiem.model.destination import Limits
-from otelsiem.model.errors import JournalFullError, MalformedError
+from otelsiem.model.errors import JournalError, JournalFullError, MalformedError, NotOpenError
 from otelsiem.model.record import Group, Record, Scope, records
 from otelsiem.otlp.encode import encode
 from otelsiem.processors.constitution import Constitution
@@ -29,7 +30,7 @@ class Counts:
     def __init__(self) -> None:
         self.tenants: Counter[tuple[str, str]] = Counter()
 
-    def accepted(self, receiver: str, tenant: str, records: int) -> None:
+    def accepted(self, receiver: str, tenant: str, records: int, token: str = "") -> None:
         self.tenants[receiver, tenant] += records
 
     def filtered(self, pipeline: str, rule: str, records: int) -> None:
@@ -209,3 +210,63 @@ async def test_too_many_bytes_inside_wait_outside_and_are_told_to_come_back(
     assert (await asyncio.wait_for(third, 5)).accepted == 1
     await asyncio.to_thread(door.close)
     journal.close()
+
+
+async def test_routes_turn_between_two_requests(world: World) -> None:
+    """Requests that came before go the old way, those that came after the new one, and none of them both."""
+    threads: list[str] = []
+
+    def turn() -> Routes:
+        threads.append(threading.current_thread().name)
+        assert world.journal.flush(5.0)
+        assert world.journal.stats().pipelines[0].received == 3, "all that came before is handed over"
+        return {"otlp": [Pipeline("logs/new")]}
+
+    world.cursors["logs/new"] = world.journal.attach("logs/new", "x")
+    before = [asyncio.create_task(world.door.take(request(Record(body="x")), Form.PROTOBUF, SENDER)) for _ in range(3)]
+    await asyncio.sleep(0)
+    turned = asyncio.create_task(world.door.between(turn))
+    await asyncio.sleep(0)
+    after = await world.door.take(request(Record(body="y")), Form.PROTOBUF, SENDER)
+    await turned
+    assert threads == ["door"]
+    assert [[p.pipeline for p in (await one).positions] for one in before] == [["logs", "logs/raw"]] * 3
+    assert [position.pipeline for position in after.positions] == ["logs/new"]
+
+
+async def test_a_turn_that_fails_leaves_the_old_routes(world: World) -> None:
+    def turn() -> Routes:
+        raise JournalError("not now")
+
+    with pytest.raises(JournalError, match="not now"):
+        await world.door.between(turn)
+    assert (await world.door.take(request(Record(body="x")), Form.PROTOBUF, SENDER)).accepted == 1
+
+
+async def test_p1_a_receiver_without_a_route_says_come_back(world: World) -> None:
+    with pytest.raises(NotOpenError, match="otlp/new is being opened or closed"):
+        await world.door.take(request(Record(body="x")), Form.PROTOBUF, Sender("otlp/new", "grpc"))
+    assert not world.kept("logs")
+
+
+async def test_a_tokens_tenant_wins_over_what_a_record_claims(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE", 2)  # a resource that is cut over several pieces
+    sender = Sender("otlp", "grpc", "billing", "globex", (("otelsiem.peer.address", "192.0.2.1"),))
+    await world.door.take(request(*[Record(body=str(n)) for n in range(5)]), Form.PROTOBUF, sender)
+    for pipeline in ("logs", "logs/raw"):
+        kept = world.kept(pipeline)
+        assert [record.attributes["tenant.id"] for record in kept] == ["globex"] * 5
+        assert [record.attributes["audit.tenant.claimed"] for record in kept] == ["acme"] * 5
+        assert [record.attributes["otelsiem.peer.address"] for record in kept] == ["192.0.2.1"] * 5
+    assert world.counts.tenants == {("otlp", "globex"): 5}
+
+
+async def test_ids_are_the_same_for_one_token_and_differ_between_two(world: World) -> None:
+    body = request(Record(time=10**18, body="x"))
+    ids = []
+    for token, peer in (("billing", "a"), ("billing", "b"), ("web", "a")):
+        marks = (("otelsiem.peer.address", peer),)
+        await world.door.take(body, Form.PROTOBUF, Sender("otlp", "grpc", token, marks=marks))
+        ids.append(world.kept("logs")[-1].id)
+    assert ids[0] == ids[1], "a resend over another connection"
+    assert ids[0] != ids[2]

@@ -69,19 +69,29 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("siem_journal_full", "gauge", (), "1 while intake is refused for want of room.", "journal"),
     Instrument("siem_journal_ready", "gauge", (), "0 while the journal cannot be written.", "journal"),
     # as it happens
+    Instrument("siem_config_reloads_total", "counter", ("result",), "Reloads of the configuration, `ok` or `refused`."),
+    Instrument(
+        "siem_config_last_reload_success",
+        "gauge",
+        (),
+        "1 when the last reload worked, 0 while an older configuration goes on because it did not; shown once there was"
+        " one.",
+    ),
+    Instrument("siem_config_last_reload_timestamp_seconds", "gauge", (), "When the last reload ended."),
     Instrument(
         "siem_events_accepted_total",
         "counter",
-        ("receiver", "tenant"),
-        "Records acknowledged to senders, once however many exporters take them. Tenants after 1,000 count as `other`.",
+        ("receiver", "tenant", "token"),
+        "Records acknowledged to senders, once however many exporters take them. Tenants after 1,000 count as `other`;"
+        " token is the name of the sender's token.",
     ),
     Instrument(
         "siem_requests_refused_total",
         "counter",
-        ("receiver", "transport", "reason"),
+        ("receiver", "transport", "reason", "token"),
         "Requests that were not taken. `malformed`, `too_large`, `content_type`, `content_encoding`, `method`, `path`"
-        " and `not_http` are the sender's; `full`, `busy`, `slow`, `journal`, `internal` and `stopping` were told to"
-        " come back; `gone` left by themselves.",
+        " and `not_http` are the sender's; `unauthenticated` showed no token that is known; `quota`, `full`, `busy`,"
+        " `not_open`, `slow`, `journal`, `internal` and `stopping` were told to come back; `gone` left by themselves.",
     ),
     Instrument(
         "siem_events_failed_total", "counter", ("exporter", "reason"), "Records that a destination refused for good."
@@ -102,6 +112,12 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         "siem_retry_attempts_total", "counter", ("exporter", "reason"), "Requests to be repeated, by what went wrong."
     ),
     Instrument("siem_current_batch_size", "gauge", ("exporter",), "Records in the last request."),
+    Instrument(
+        "siem_unconfirmed_events",
+        "gauge",
+        ("exporter",),
+        "Records that the destination has taken and not yet confirmed; shown for one that confirms.",
+    ),
     Instrument("siem_hold", "gauge", ("exporter", "reason"), "1 while delivery is paused because the fault is ours."),
     Instrument(
         "siem_health_status",

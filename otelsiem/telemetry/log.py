@@ -1,4 +1,4 @@
-"""Our own log: one line per event on stderr, `key=value`.
+"""Our own log: one line per event on stderr, `key=value` or a JSON object.
 
 Guarantees: an event is one line whatever it contains (line breaks are escaped, so nobody can forge a line); nothing
 reaches the host's handlers, so our log never feeds our own exporter.
@@ -38,6 +38,10 @@ class KeyValue(logging.Formatter):
     """time, level, logger, message and fields as one line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{key}={_quoted(value)}" for key, value in self.event(record).items())
+
+    def event(self, record: logging.LogRecord) -> dict[str, object]:
+        """What the line says."""
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         event: dict[str, object] = {
             "time": when.replace("+00:00", "Z"),
@@ -48,13 +52,20 @@ class KeyValue(logging.Formatter):
         event.update(getattr(record, _FIELDS, {}))
         if record.exc_info:
             event["error"] = self.formatException(record.exc_info)
-        return " ".join(f"{key}={_quoted(value)}" for key, value in event.items())
+        return event
 
 
-def configure(level: int = logging.INFO, stream: TextIO | None = None) -> logging.Handler:
+class JsonLines(KeyValue):
+    """The same as one JSON object; numbers stay numbers, all else is text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps({key: _plain(value) for key, value in self.event(record).items()})
+
+
+def configure(level: int = logging.INFO, stream: TextIO | None = None, *, as_json: bool = False) -> logging.Handler:
     """Send our log to stderr (or `stream`), and nowhere else. Called again, it replaces what it set up before."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(KeyValue())
+    handler.setFormatter(JsonLines() if as_json else KeyValue())
     for name in (NAME, *FOREIGN):
         logger = logging.getLogger(name)
         for old in [h for h in logger.handlers if isinstance(h.formatter, KeyValue)]:
@@ -77,8 +88,12 @@ def _pairs(record: logging.LogRecord) -> Mapping[str, object]:
     for token in record.msg.split(" "):
         key, _, form = token.partition("=")
         taken = [values.pop(0) for _ in range(form.replace("%%", "").count("%")) if values]
-        pairs[key] = taken[0] if form == "%r" and taken else form % tuple(taken)
+        pairs[key] = taken[0] if form in {"%r", "%d"} and taken else form % tuple(taken)
     return pairs
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | str) else str(value)
 
 
 def _quoted(value: object) -> str:

@@ -56,6 +56,8 @@ class Metrics:
         self._holds: dict[str, str] = {}  # exporter -> reason
         self._healthy: dict[str, bool] = {}
         self._sizes: dict[str, int] = {}
+        self._unconfirmed: dict[str, int] = {}
+        self._reload: tuple[bool, int] | None = None  # the last one: whether it worked, and when (ns)
         self._door: Tally[tuple[str, str]] = Tally()  # (pipeline, rule) -> records
         self._tenants = Bounded(MOST_TENANTS)
         self._reasons = Bounded(MOST_REASONS)
@@ -86,13 +88,14 @@ class Metrics:
 
     # what happened at the door
 
-    def accepted(self, receiver: str, tenant: str, records: int) -> None:
-        """Records acknowledged to a sender."""
-        self._add("siem_events_accepted_total", records, receiver=receiver, tenant=self._tenants(tenant))
+    def accepted(self, receiver: str, tenant: str, records: int, token: str = "") -> None:
+        """Records acknowledged to a sender; `token` is the name of its token."""
+        tenant = self._tenants(tenant)
+        self._add("siem_events_accepted_total", records, receiver=receiver, tenant=tenant, token=token)
 
-    def refused(self, receiver: str, transport: str, reason: str) -> None:
+    def refused(self, receiver: str, transport: str, reason: str, token: str = "") -> None:
         """A request that was not taken."""
-        self._add("siem_requests_refused_total", 1, receiver=receiver, transport=transport, reason=reason)
+        self._add("siem_requests_refused_total", 1, receiver=receiver, transport=transport, reason=reason, token=token)
 
     def filtered(self, pipeline: str, rule: str, records: int) -> None:
         """Records that a processor took out."""
@@ -115,13 +118,18 @@ class Metrics:
         """Records that the destination refused for good."""
         self._add("siem_events_failed_total", records, exporter=exporter, reason=self._reasons(kind_of(reason)))
 
-    def retry(self, exporter: str, reason: str) -> None:
+    def retry(self, exporter: str, reason: str, times: int = 1) -> None:
         """A request to be repeated."""
-        self._add("siem_retry_attempts_total", 1, exporter=exporter, reason=self._reasons(kind_of(reason)))
+        self._add("siem_retry_attempts_total", times, exporter=exporter, reason=self._reasons(kind_of(reason)))
 
     def lag(self, exporter: str, seconds: float) -> None:
         """The age of a delivered batch's oldest record. A sender's clock may be ahead: never below 0."""
         self._histograms["siem_event_lag_seconds"].record(max(seconds, 0.0), {"exporter": exporter})
+
+    def unconfirmed(self, exporter: str, change: int) -> None:
+        """So many records more, or fewer, were taken and are not confirmed."""
+        with self._lock:
+            self._unconfirmed[exporter] = self._unconfirmed.get(exporter, 0) + change
 
     def hold(self, exporter: str, reason: str) -> None:
         """Delivery is paused."""
@@ -138,10 +146,15 @@ class Metrics:
         with self._lock:
             self._healthy[exporter] = healthy
 
+    def reloaded(self, *, ok: bool) -> None:
+        """A reload of the configuration came to its end."""
+        self._add("siem_config_reloads_total", 1, result="ok" if ok else "refused")
+        self._reload = (ok, self._now())
+
     def forget(self, exporter: str) -> None:
         """The exporter was removed: its gauges go."""
         with self._lock:
-            for gauges in (self._holds, self._healthy, self._sizes):
+            for gauges in (self._holds, self._healthy, self._sizes, self._unconfirmed):
                 gauges.pop(exporter, None)
 
     def _answered(self, exporter: str, records: int, seconds: float) -> None:
@@ -190,8 +203,13 @@ class Metrics:
             "siem_journal_full": whole(lambda s: int(s.full)),
             "siem_journal_ready": whole(lambda s: int(s.ready)),
             "siem_current_batch_size": self._gauge(self._sizes),
+            "siem_unconfirmed_events": self._gauge(self._unconfirmed),
             "siem_health_status": self._gauge(self._healthy),
             "siem_hold": self._held,
+            "siem_config_last_reload_success": lambda _: [Observation(int(r[0]))] if (r := self._reload) else [],
+            "siem_config_last_reload_timestamp_seconds": lambda _: (
+                [Observation(r[1] / 1e9)] if (r := self._reload) else []
+            ),
         }
 
     def _reading(self, options: CallbackOptions) -> Rows:

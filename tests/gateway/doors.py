@@ -21,6 +21,7 @@ class OpenDoor:
     def __init__(self) -> None:
         self.taken: list[Batch] = []
         self.bodies: list[bytes] = []
+        self.senders: list[Sender] = []
         self.inside = 0
         self.entered = asyncio.Event()
         self.crowd = 1
@@ -37,7 +38,9 @@ class OpenDoor:
             self.crowded.set()
         try:
             await self.gate.wait()
-            return self._decide(body, form)
+            taken = self._decide(body, form)
+            self.senders.append(sender)
+            return taken
         finally:
             self.inside -= 1
 
@@ -60,8 +63,10 @@ class Refusals:
 
     def __init__(self) -> None:
         self.seen: Counter[tuple[str, str, str]] = Counter()
+        self.tokens: Counter[tuple[str, str]] = Counter()
         self.any = asyncio.Event()
 
-    def refused(self, receiver: str, transport: str, reason: str) -> None:
+    def refused(self, receiver: str, transport: str, reason: str, token: str = "") -> None:
         self.seen[receiver, transport, reason] += 1
+        self.tokens[reason, token] += 1
         self.any.set()

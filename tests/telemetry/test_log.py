@@ -110,3 +110,20 @@ def test_configured_twice_it_says_things_once(stream: io.StringIO) -> None:
     logging.getLogger("otelsiem.courier").debug("batch sent")
     assert stream.getvalue() == ""
     assert len(again.getvalue().splitlines()) == 1
+
+
+def test_as_json_an_event_is_an_object_and_numbers_stay_numbers(stream: io.StringIO) -> None:
+    configure(logging.INFO, stream, as_json=True)
+    log = logging.getLogger("otelsiem.gateway")
+    log.warning("exporter=%s pending=%d msg=%r", "hec/soc", 7, "a\nb", extra=fields(held=2, share=0.5))
+    log.info("%s of %d", "3", 4)
+    first, second = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {key: first[key] for key in ("level", "exporter", "pending", "msg", "held", "share")} == {
+        "level": "warning",
+        "exporter": "hec/soc",
+        "pending": 7,
+        "msg": "a\nb",
+        "held": 2,
+        "share": "0.5",
+    }
+    assert second["msg"] == "3 of 4"

@@ -59,15 +59,18 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 def everything(metrics: Metrics) -> None:
     """Each event once."""
     metrics.accepted("otlp", "acme", 3)
-    metrics.refused("otlp", "http", "full")
+    metrics.refused("otlp", "http", "full", "billing")
     metrics.filtered("logs", "drop_debug", 2)
     metrics.batch_sent("hec/soc", 500, 0.2)
     metrics.batch_failed("hec/soc", 400, 0.3)
     metrics.events_failed("hec/soc", "HTTP 400: no index", 1)
     metrics.retry("hec/soc", "timeout: no answer in 10 s")
     metrics.lag("hec/soc", 12.5)
+    metrics.unconfirmed("hec/soc", 700)
+    metrics.unconfirmed("hec/soc", -200)
     metrics.hold("hec/soc", "HTTP 401: token")
     metrics.health("hec/soc", healthy=True)
+    metrics.reloaded(ok=True)
 
 
 def test_every_instrument_of_the_list_is_on_the_page_with_its_labels() -> None:
@@ -95,8 +98,9 @@ def test_events_are_counted() -> None:
     metrics = Metrics()
     for _ in range(2):
         everything(metrics)
-    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant="acme") == 6
-    assert value(metrics, "siem_requests_refused_total", receiver="otlp", transport="http", reason="full") == 2
+    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant="acme", token="") == 6
+    refused = {"receiver": "otlp", "transport": "http", "reason": "full", "token": "billing"}
+    assert value(metrics, "siem_requests_refused_total", **refused) == 2
     assert value(metrics, "siem_events_filtered_total", exporter="", pipeline="logs", rule="drop_debug") == 4
     assert value(metrics, "siem_batches_sent_total", exporter="hec/soc") == 2
     assert value(metrics, "siem_batches_failed_total", exporter="hec/soc") == 2
@@ -106,6 +110,7 @@ def test_events_are_counted() -> None:
     assert value(metrics, "siem_events_failed_total", exporter="hec/soc", reason="HTTP 400") == 2
     assert value(metrics, "siem_retry_attempts_total", exporter="hec/soc", reason="timeout") == 2
     assert value(metrics, "siem_event_lag_seconds_sum", exporter="hec/soc") == 25
+    assert value(metrics, "siem_unconfirmed_events", exporter="hec/soc") == 1000
     assert value(metrics, "siem_health_status", exporter="hec/soc") == 1
 
 
@@ -163,8 +168,19 @@ def test_a_removed_exporter_leaves_no_gauges() -> None:
     metrics = Metrics()
     everything(metrics)
     metrics.forget("hec/soc")
-    gauges = {i.name for i in INSTRUMENTS if i.kind == "gauge"}
+    gauges = {i.name for i in INSTRUMENTS if i.kind == "gauge" and "exporter" in i.labels}
     assert not [name for name, _ in samples(metrics) if name in gauges]
+
+
+def test_the_last_reload_says_when_and_whether_it_worked() -> None:
+    metrics = Metrics(now=lambda: 3_500_000_000)
+    assert not [name for name, _ in samples(metrics) if name.startswith("siem_config")]
+    for ok in (True, False, False):
+        metrics.reloaded(ok=ok)
+        assert value(metrics, "siem_config_last_reload_success") == ok
+    assert value(metrics, "siem_config_last_reload_timestamp_seconds") == pytest.approx(3.5)
+    assert value(metrics, "siem_config_reloads_total", result="ok") == 1
+    assert value(metrics, "siem_config_reloads_total", result="refused") == 2
 
 
 def test_tenants_are_bounded() -> None:
@@ -175,8 +191,8 @@ def test_tenants_are_bounded() -> None:
     metrics.accepted("otlp", "invented-0", 1)
     tenants = {labels: v for (name, labels), v in samples(metrics).items() if name == "siem_events_accepted_total"}
     assert len(tenants) == 2 * (MOST_TENANTS + 1)  # the SDK's own overflow did not cut in
-    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant=OTHER) == 2 * MOST_TENANTS
-    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant="invented-0") == 2
+    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant=OTHER, token="") == 2 * MOST_TENANTS
+    assert value(metrics, "siem_events_accepted_total", receiver="otlp", tenant="invented-0", token="") == 2
 
 
 def test_openmetrics_for_who_asks() -> None:

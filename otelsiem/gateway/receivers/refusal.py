@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from otelsiem.gateway.receivers.budget import BusyError
-from otelsiem.model.errors import JournalError, JournalFullError, MalformedError, OtelsiemError, TooLargeError
+from otelsiem.model.errors import (
+    JournalError,
+    JournalFullError,
+    MalformedError,
+    NotOpenError,
+    OtelsiemError,
+    TooLargeError,
+)
 from otelsiem.telemetry.log import fields
 
 # google.rpc.Code
-INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE = 3, 5, 8, 12, 14
+INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 3, 5, 8, 12, 14, 16
 
 COME_BACK = 5.0  # seconds: longer than a burst takes to commit, shorter than any sender's patience
 QUIET_SECONDS = 60.0  # the same failure is logged again after this long; the metric counts every one
@@ -28,7 +35,7 @@ _log = logging.getLogger("otelsiem.gateway.receivers")
 class RefusalCounter(Protocol):
     """The part of Metrics that receivers need."""
 
-    def refused(self, receiver: str, transport: str, reason: str) -> None: ...
+    def refused(self, receiver: str, transport: str, reason: str, token: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Refusal:
     code: int  # google.rpc.Code
     retry_after: float | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    token: str = ""  # the name of the sender's token, where it showed one
 
 
 class RefusedError(OtelsiemError):
@@ -63,6 +71,8 @@ def refuse(error: Exception) -> Refusal:
             return Refusal("too_large", str(error)[:1000], 413, RESOURCE_EXHAUSTED)
         case JournalFullError():
             return Refusal("full", str(error)[:1000], 503, UNAVAILABLE, COME_BACK)
+        case NotOpenError():
+            return Refusal("not_open", str(error)[:1000], 503, UNAVAILABLE, COME_BACK)
         case BusyError():
             return Refusal("busy", str(error)[:1000], 503, UNAVAILABLE, COME_BACK)
         case JournalError():
@@ -73,6 +83,7 @@ def refuse(error: Exception) -> Refusal:
             return Refusal("internal", message, 503, UNAVAILABLE, COME_BACK)
 
 
+LATE = Refusal("slow", "the request took too long to arrive", 503, UNAVAILABLE, COME_BACK)
 STOPPING = Refusal("stopping", "the gateway is stopping", 503, UNAVAILABLE, COME_BACK)
 
 
