@@ -9,6 +9,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options must be known before collection, so they stand here and not beside the tests that read them."""
     group = parser.getgroup("otelsiem")
     group.addoption("--kills", type=int, default=5, metavar="N", help="kill -9 rounds of each crash test (default 5)")
+    group.addoption(
+        "--attack-seconds", type=float, default=2, metavar="S", help="how long each attack lasts (default 2)"
+    )
+    group.addoption("--reloads", type=int, default=20, metavar="N", help="reloads under load (default 20)")
     group.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing them")
 
 
@@ -16,6 +20,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def kills(request: pytest.FixtureRequest) -> int:
     """How often a crash test kills its gateway."""
     value: int = request.config.getoption("--kills")
+    return value
+
+
+@pytest.fixture
+def attack_seconds(request: pytest.FixtureRequest) -> float:
+    """How long a hostile sender attacks."""
+    value: float = request.config.getoption("--attack-seconds")
+    return value
+
+
+@pytest.fixture
+def reloads(request: pytest.FixtureRequest) -> int:
+    """How often the reload campaign reloads its gateway."""
+    value: int = request.config.getoption("--reloads")
     return value
 
 

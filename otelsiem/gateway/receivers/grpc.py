@@ -1,21 +1,26 @@
 """OTLP over gRPC: the bytes of `LogsService/Export` go to the door as they came, and the answer waits for it.
 
 Guarantees: OK is sent after the door returned and never before (P1); whatever is not the sender's fault is
-UNAVAILABLE with RetryInfo, so that the sender keeps its records; RESOURCE_EXHAUSTED never carries RetryInfo; a port
-that another process has is an error.
+UNAVAILABLE with RetryInfo, so that the sender keeps its records; RESOURCE_EXHAUSTED never carries RetryInfo; who has
+no valid token is refused before its message is read; a port that another process has is an error.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote
 
 from otelsiem.door import Door, Form, Sender
-from otelsiem.gateway.receivers.budget import Budget
+from otelsiem.gateway.locks import OPEN, Lock
+from otelsiem.gateway.receivers.budget import Budget, Share
+from otelsiem.gateway.receivers.certificates import Certificates
+from otelsiem.gateway.receivers.guard import Guard, Keyrings, Visitor
+from otelsiem.gateway.receivers.inflate import coding_of, inflate
 from otelsiem.gateway.receivers.listen import Address, ListenError, bind, resolve
-from otelsiem.gateway.receivers.refusal import Complaints, RefusalCounter, refuse
-from otelsiem.model.errors import MissingExtraError
+from otelsiem.gateway.receivers.refusal import LATE, Complaints, Refusal, RefusalCounter, RefusedError, refuse
+from otelsiem.model.errors import MalformedError, MissingExtraError
 from otelsiem.otlp import answers
 
 if TYPE_CHECKING:
@@ -25,7 +30,9 @@ if TYPE_CHECKING:
 SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 EXPORT = f"/{SERVICE}/Export"
 
-Export = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]]"
+Serve: TypeAlias = "Callable[[Metadata], grpc.RpcMethodHandler[bytes, bytes]]"
 
 
 class GrpcReceiver:
@@ -40,9 +47,13 @@ class GrpcReceiver:
         endpoint: str = "0.0.0.0:4317",
         max_message: int = 16 << 20,
         budget: Budget | None = None,
+        lock: Lock = OPEN,
+        keyrings: Keyrings | None = None,
     ) -> None:
         self._door = door
         self._sender = sender
+        self._guard = Guard(sender, lock, keyrings)
+        self._certificates = Certificates(lock.tls) if lock.tls else None
         self._metrics = metrics
         self._endpoint = Address.parse(endpoint)
         self._max_message = max_message
@@ -53,10 +64,13 @@ class GrpcReceiver:
 
     async def start(self) -> Address:
         """Listen; the address that was really bound. Health says NOT_SERVING until `set_serving(True)`."""
-        server, self._health = _build(self._export, self._max_message)
+        server, self._health = _build(self._serve, self._max_message)
         address = await resolve(self._endpoint)
         try:
-            port = server.add_insecure_port(str(address))
+            if self._certificates is None:
+                port = server.add_insecure_port(str(address))
+            else:
+                port = server.add_secure_port(str(address), self._certificates.credentials())
         except RuntimeError as error:  # gRPC does not say why; our own attempt at the same port does
             await server.stop(None)
             bind(address).close()
@@ -82,11 +96,31 @@ class GrpcReceiver:
         await self._server.stop(grace)
         self._server = None
 
-    async def _export(self, body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    def _serve(self, metadata: Metadata) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """How one call is served, decided by its metadata before its message is read."""
+        import grpc
+
+        visitor = self._guard.admit(b", ".join(_values(metadata, "authorization")))
+
+        async def export(_: object, context: Context) -> bytes:
+            assert isinstance(visitor, Visitor)
+            return await self._export(context, visitor)
+
+        async def turn_away(_: object, context: Context) -> bytes:
+            assert isinstance(visitor, Refusal)
+            self._guard.turned_away(visitor, _peer(context))
+            return await self._refuse(visitor, context)
+
+        # As a stream: gRPC reads the message of a unary call before it calls us, however long that takes. The two are
+        # the same on the wire. No (de)serializers: bytes in, bytes out.
+        return grpc.stream_unary_rpc_method_handler(turn_away if isinstance(visitor, Refusal) else export)
+
+    async def _export(self, context: Context, visitor: Visitor) -> bytes:
         try:
             with self._budget.share() as share:
-                share.take(len(body))
-                taken = await self._door.take(body, Form.PROTOBUF, self._sender)
+                body = await self._message(context, share)
+                sender = self._guard.sender(visitor, lambda: _peer(context), lambda name: _text(context, name))
+                taken = await visitor.bring(self._door, body, Form.PROTOBUF, sender)
         except asyncio.CancelledError:  # the sender left, or the gateway stops: either way it hears no success
             self._metrics.refused(self._sender.receiver, "grpc", "gone")
             raise
@@ -95,11 +129,46 @@ class GrpcReceiver:
             self._complaints.hear(error, refusal, self._sender.receiver, "grpc")
         else:
             return answers.response(taken.rejected, taken.message)
-        self._metrics.refused(self._sender.receiver, "grpc", refusal.reason)
+        return await self._refuse(refusal, context)
+
+    async def _message(self, context: Context, share: Share) -> bytes:
+        """The one message of the call, when it comes in time, inflated within bounds."""
+        try:
+            async with self._budget.arrival():
+                message: Any = await context.read()
+        except TimeoutError as error:
+            raise RefusedError(LATE) from error
+        if not isinstance(message, bytes):  # grpc.aio.EOF
+            raise MalformedError("the call ended without a message")
+        share.take(len(message))
+        if not (coding := coding_of(message)):
+            return message
+        inflated = await inflate(message, coding, self._max_message, share)
+        share.give(len(message))
+        return inflated
+
+    async def _refuse(self, refusal: Refusal, context: Context) -> bytes:
+        self._metrics.refused(self._sender.receiver, "grpc", refusal.reason, refusal.token)
         details = answers.status(refusal.code, refusal.message, refusal.retry_after)
         context.set_trailing_metadata((("grpc-status-details-bin", details),))
         await context.abort(_status(refusal.code), refusal.message)
         raise AssertionError("abort raises")  # ruff does not see that it never returns
+
+
+def _values(metadata: Metadata, name: str) -> list[bytes]:
+    """What stands under a name; more than one value is as in HTTP a list."""
+    return [value if isinstance(value, bytes) else value.encode() for key, value in metadata if key == name]
+
+
+def _text(context: Context, name: str) -> str:
+    metadata: Any = context.invocation_metadata()  # the stubs do not know that it is made of pairs
+    return b", ".join(_values(metadata or (), name)).decode("utf-8", "replace")
+
+
+def _peer(context: Context) -> str:
+    """The other end of the connection, which may be a proxy: `ipv6:%5B::1%5D:4711` is `::1`."""
+    kind, _, rest = unquote(context.peer()).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if kind in {"ipv4", "ipv6"} else kind
 
 
 def _status(code: int) -> grpc.StatusCode:
@@ -108,27 +177,34 @@ def _status(code: int) -> grpc.StatusCode:
     return next(status for status in grpc.StatusCode if status.value[0] == code)
 
 
-def _build(export: Export, max_message: int) -> tuple[grpc.aio.Server, Any]:
+def _build(serve: Serve, max_message: int) -> tuple[grpc.aio.Server, Any]:
     try:
         import grpc
         import grpc.aio
         from grpc_health.v1 import health, health_pb2_grpc
     except ImportError as error:
         raise MissingExtraError("The OTLP/gRPC receiver", "gateway", error.name or "grpcio") from error
-    handler = grpc.unary_unary_rpc_method_handler(export)  # no (de)serializers: bytes in, bytes out
+
+    class Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs only
+        """The one method of the service."""
+
+        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+            return serve(details.invocation_metadata) if details.method == EXPORT else None
 
     server = grpc.aio.server(
         options=[
             ("grpc.so_reuseport", 0),  # else a second gateway takes the same port and half of its connections
-            ("grpc.max_receive_message_length", max_message),  # counted after gunzip: gRPC cuts a bomb itself
+            ("grpc.max_receive_message_length", max_message),
+            ("grpc.per_message_decompression", 0),  # gRPC's own inflates a bomb whole, on the thread that serves all
             ("grpc.http2.lookahead_bytes", 4 << 20),  # measured: the window must hold a batch
+            ("grpc.max_concurrent_streams", 64),  # of one connection; a client that has more waits by itself
             ("grpc.http2.max_pings_without_data", 0),  # senders keep idle connections open behind load balancers
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # else GOAWAY ENHANCE_YOUR_CALM
             ("grpc.keepalive_permit_without_calls", 1),
         ],
         compression=grpc.Compression.Gzip,  # used for a sender that accepts it and where it makes the answer smaller
     )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Export": handler}),))
+    server.add_generic_rpc_handlers((Exports(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # its stubs lack the aio half
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return server, servicer

@@ -2,7 +2,8 @@
 
 Guarantees: 200 is sent after the door returned and never before (P1); an answer has the request's type; memory is
 bounded per request and over all of them; whatever is not the sender's fault is 503 with Retry-After, because OTLP
-senders drop their records on 408, 500 and every other status but 429, 502, 503 and 504.
+senders drop their records on 408, 500 and every other status but 429, 502, 503 and 504. Who has no valid token is
+refused before the body is read.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from otelsiem.door import Door, Form, Sender, Taken
+from otelsiem.gateway.locks import OPEN, Lock
 from otelsiem.gateway.receivers.body import Body, GoneError, Receive, too_large
 from otelsiem.gateway.receivers.budget import Budget, BusyError, Share
+from otelsiem.gateway.receivers.certificates import Certificates
+from otelsiem.gateway.receivers.guard import Guard, Keyrings, Visitor
 from otelsiem.gateway.receivers.inflate import CODINGS, inflate
 from otelsiem.gateway.receivers.listen import Address, WebServer
 from otelsiem.gateway.receivers.refusal import (
-    COME_BACK,
     INVALID_ARGUMENT,
+    LATE,
     NOT_FOUND,
     STOPPING,
-    UNAVAILABLE,
     UNIMPLEMENTED,
     Complaints,
     Refusal,
@@ -41,6 +44,7 @@ Header: TypeAlias = tuple[bytes, bytes]
 FORMS = {"application/x-protobuf": Form.PROTOBUF, "application/json": Form.JSON}
 TYPES = {Form.PROTOBUF: b"application/x-protobuf", Form.JSON: b"application/json"}
 RECEIPT = b"x-otelsiem-receipt"
+HEARD = 1 << 20  # bytes: a sender that is still writing when there is no room hears why, if it ends soon
 
 
 class HttpReceiver:
@@ -57,16 +61,20 @@ class HttpReceiver:
         max_request_body_size: int = 20 << 20,
         budget: Budget | None = None,
         read_seconds: float = 30.0,
+        lock: Lock = OPEN,
+        keyrings: Keyrings | None = None,
     ) -> None:
         self._door = door
         self._sender = sender
+        self._guard = Guard(sender, lock, keyrings)
         self._metrics = metrics
         self._path = path
         self._limit = max_request_body_size
         self._budget = budget or Budget()
         self._read_seconds = read_seconds
         self._complaints = Complaints()
-        self._server = WebServer(self, endpoint, malformed=lambda: self._count("not_http"))
+        tls = Certificates(lock.tls).context() if lock.tls else None
+        self._server = WebServer(self, endpoint, malformed=lambda: self._count("not_http"), tls=tls)
 
     async def start(self) -> Address:
         """Listen; the address that was really bound."""
@@ -95,21 +103,33 @@ class HttpReceiver:
 
     async def _take(self, scope: Scope, headers: Mapping[bytes, bytes], form: Form | None, receive: Receive) -> Taken:
         with self._budget.share() as share:
-            body = await self._read(scope, headers, form, receive, share)
+            visitor = self._greet(scope, headers)
+            refusal = visitor if isinstance(visitor, Refusal) else self._gate(scope, headers, form)
+            body = await self._read(headers, refusal, receive, share)
             assert form is not None  # _gate refused every other
-            return await self._door.take(body, form, self._sender)
+            assert isinstance(visitor, Visitor)  # _read raised the refusal
+            sender = self._guard.sender(visitor, lambda: _peer(scope), lambda name: _text(headers, name))
+            return await visitor.bring(self._door, body, form, sender)
+
+    def _greet(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Visitor | Refusal:
+        if scope["path"] != self._path:
+            return Refusal("path", f"there is nothing here; logs go to POST {self._path}", 404, NOT_FOUND)
+        visitor = self._guard.admit(headers.get(b"authorization", b""))
+        if isinstance(visitor, Refusal):
+            self._guard.turned_away(visitor, _peer(scope))
+        return visitor
 
     async def _read(
-        self, scope: Scope, headers: Mapping[bytes, bytes], form: Form | None, receive: Receive, share: Share
+        self, headers: Mapping[bytes, bytes], refusal: Refusal | None, receive: Receive, share: Share
     ) -> bytes:
         coding, unreadable = _coding(headers)
-        refusal = self._gate(scope, headers, form) or unreadable or self._declared(headers)
+        refusal = refusal or unreadable or self._declared(headers)
         body = Body(receive)
         try:
-            async with asyncio.timeout(self._read_seconds):
+            async with self._budget.arrival(self._read_seconds):
                 raw = await self._whole(body, headers, refusal, share)
         except TimeoutError as error:
-            raise RefusedError(_closing(refusal or _late(self._read_seconds))) from error
+            raise RefusedError(_closing(refusal or LATE)) from error
         if not coding:
             return raw
         inflated = await inflate(raw, coding, self._limit, share)
@@ -124,12 +144,10 @@ class HttpReceiver:
                 refusal = refuse(error)
         share.give(share.held)
         if b"expect" not in headers:  # who expects 100 waits for our word before it sends the body
-            await body.drain(4 * self._limit)
+            await body.drain(HEARD if refusal.reason == "busy" else 4 * self._limit)
         raise RefusedError(refusal if body.ended else _closing(refusal))
 
     def _gate(self, scope: Scope, headers: Mapping[bytes, bytes], form: Form | None) -> Refusal | None:
-        if scope["path"] != self._path:
-            return Refusal("path", f"there is nothing here; logs go to POST {self._path}", 404, NOT_FOUND)
         if scope["method"] != "POST":
             message = f"only POST is understood at {self._path}"
             return Refusal("method", message, 405, UNIMPLEMENTED, headers=((b"allow", b"POST"),))
@@ -146,7 +164,7 @@ class HttpReceiver:
         return None
 
     async def _refuse(self, refusal: Refusal, form: Form | None, send: Send) -> None:
-        self._count(refusal.reason)
+        self._count(refusal.reason, refusal.token)
         kind = form or Form.JSON
         if kind is Form.JSON:
             body = answers.status_json(refusal.code, refusal.message, refusal.retry_after)
@@ -157,8 +175,8 @@ class HttpReceiver:
             headers.append((b"retry-after", str(math.ceil(refusal.retry_after)).encode()))
         await _answer(send, refusal.status, TYPES[kind], body, headers)
 
-    def _count(self, reason: str) -> None:
-        self._metrics.refused(self._sender.receiver, "http", reason)
+    def _count(self, reason: str, token: str = "") -> None:
+        self._metrics.refused(self._sender.receiver, "http", reason, token)
 
 
 def _headers(scope: Scope) -> Mapping[bytes, bytes]:
@@ -167,6 +185,15 @@ def _headers(scope: Scope) -> Mapping[bytes, bytes]:
     for name, value in scope["headers"]:
         headers[name] = headers[name] + b", " + value if name in headers else value
     return headers
+
+
+def _text(headers: Mapping[bytes, bytes], name: str) -> str:
+    return headers.get(name.encode(), b"").decode("latin-1")
+
+
+def _peer(scope: Scope) -> str:
+    """The other end of the connection, which may be a proxy."""
+    return str(scope["client"][0]) if scope.get("client") else ""
 
 
 def _media_type(headers: Mapping[bytes, bytes]) -> str:
@@ -185,11 +212,6 @@ def _coding(headers: Mapping[bytes, bytes]) -> tuple[str, Refusal | None]:
     message = f"Content-Encoding {text[:100]!r}: send none, or one of {', '.join(CODINGS)}"
     accept = (b"accept-encoding", ", ".join(CODINGS).encode())  # RFC 9110 12.5.3
     return "", Refusal("content_encoding", message, 415, INVALID_ARGUMENT, headers=(accept,))
-
-
-def _late(seconds: float) -> Refusal:
-    message = f"the body did not arrive within {seconds:g} seconds"
-    return Refusal("slow", message, 503, UNAVAILABLE, COME_BACK)
 
 
 def _closing(refusal: Refusal) -> Refusal:

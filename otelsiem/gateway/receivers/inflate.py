@@ -2,7 +2,7 @@
 
 Guarantees: never more than a slice beyond the limit is ever made (a bomb is cut, not weighed); a body that is
 damaged, ends early or goes on after its end is malformed; what takes long runs on a thread, so that one large body
-stalls nobody else.
+stalls nobody else, one at a time.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ async def inflate(body: bytes, coding: str, limit: int, share: Share) -> bytes:
     size = 0
     while True:
         want = min(QUICK - size if size < QUICK else SLICE, limit + 1 - size)
-        piece = inflater.read(want) if size < QUICK else await asyncio.to_thread(inflater.read, want)
+        if size < QUICK:
+            piece = inflater.read(want)
+        else:
+            async with share.inflating:
+                piece = await asyncio.to_thread(inflater.read, want)
         if not piece:
             return b"".join(pieces)
         size += len(piece)
@@ -54,6 +58,16 @@ async def inflate(body: bytes, coding: str, limit: int, share: Share) -> bytes:
             raise TooLargeError(f"the request inflates to more than {limit} bytes, the limit here")
         share.take(len(piece))
         pieces.append(piece)
+
+
+def coding_of(body: bytes) -> str:
+    """How a gRPC message is compressed, by how it begins: an OTLP request can begin like neither of these.
+
+    0x1F is a wire type that does not exist, 0x78 a field that no OTLP request has.
+    """
+    if body[:2] == b"\x1f\x8b":  # RFC 1952 2.3.1
+        return "gzip"
+    return "deflate" if body[:1] == b"\x78" and int.from_bytes(body[:2], "big") % 31 == 0 else ""  # RFC 1950 2.2
 
 
 def inflater_for(body: bytes, coding: str) -> Inflater:

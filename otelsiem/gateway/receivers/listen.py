@@ -13,6 +13,7 @@ import ipaddress
 import math
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER_BYTES = 64 << 10  # of one request; httptools itself has no limit
+MAX_HEADERS = 200  # each costs a microsecond or two, so a flood of short ones is told by its number
 HEADER_SECONDS = 30.0  # from the connection to the end of its first request's headers; uvicorn itself waits for ever
 KEEP_ALIVE_SECONDS = 75  # longer than the pause of a batching sender, else its next request meets a closed connection
 
@@ -115,8 +117,15 @@ def why_not(address: Address, error: OSError) -> str:
 class WebServer:
     """An ASGI app served by uvicorn on a socket of ours."""
 
-    def __init__(self, app: App, endpoint: str, malformed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: App,
+        endpoint: str,
+        malformed: Callable[[], None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._app = app
+        self._tls = tls
         self._malformed = malformed  # told of what is not even HTTP, for which the app is never called
         self._endpoint = Address.parse(endpoint)
         self._server: uvicorn.Server | None = None
@@ -125,7 +134,7 @@ class WebServer:
     async def start(self) -> Address:
         """Listen; the address that was really bound."""
         listening = asyncio.Event()
-        server = _server(self._app, self._malformed, listening)
+        server = _server(self._app, self._malformed, listening, self._tls)
         sock = bind(await resolve(self._endpoint))
         bound = Address(*sock.getsockname()[:2])
         self._server = server
@@ -152,7 +161,9 @@ class WebServer:
         self._server = self._task = None
 
 
-def _server(app: App, malformed: Callable[[], None], listening: asyncio.Event) -> uvicorn.Server:
+def _server(
+    app: App, malformed: Callable[[], None], listening: asyncio.Event, tls: ssl.SSLContext | None
+) -> uvicorn.Server:
     try:
         import httptools  # noqa: F401 - asked for here, so that its absence is one clear sentence
         import uvicorn
@@ -180,6 +191,8 @@ def _server(app: App, malformed: Callable[[], None], listening: asyncio.Event) -
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+    config.load()
+    config.ssl = tls  # its own options only make contexts from files, once
     return Server(config)
 
 
@@ -201,6 +214,8 @@ def _protocol(malformed: Callable[[], None]) -> type[HttpToolsProtocol]:
             super().connection_lost(exc)
 
         def on_message_begin(self) -> None:
+            if self.cycle is not None and not self.cycle.response_complete:
+                raise ValueError("a request before the last one was answered")  # no sender of OTLP pipelines
             self._header_bytes = 0
             super().on_message_begin()
 
@@ -210,6 +225,8 @@ def _protocol(malformed: Callable[[], None]) -> type[HttpToolsProtocol]:
 
         def on_header(self, name: bytes, value: bytes) -> None:
             self._count(len(name) + len(value))
+            if len(self.headers) >= MAX_HEADERS:
+                raise ValueError(f"over {MAX_HEADERS} headers")
             super().on_header(name, value)
 
         def on_headers_complete(self) -> None:
