@@ -7,6 +7,7 @@ the first one left. The end comes by process id: SIGTERM, then SIGKILL.
 from __future__ import annotations
 
 import http.client
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,9 +44,9 @@ class Gateway(Program):
         self.grpc, self.http, self.admin = free_port(), free_port(), free_port()
         directory.mkdir(parents=True, exist_ok=True)
         self.config = self.configuration(exporters, processors or {}, journal or {})
-        path = directory / "otelsiem.yaml"
-        path.write_text(yaml.safe_dump(self.config, sort_keys=False), "utf-8")
-        super().__init__(self.command(path), directory / "gateway.log", env)
+        self.path = directory / "otelsiem.yaml"
+        self.write()
+        super().__init__(self.command(self.path), directory / "gateway.log", env)
         self.ready(self.says_ready)
 
     def command(self, path: Path) -> list[str]:
@@ -68,6 +69,17 @@ class Gateway(Program):
                 "pipelines": {"logs": pipeline},
             },
         }
+
+    def write(self) -> None:
+        """The configuration as it is now into its file."""
+        self.path.write_text(yaml.safe_dump(self.config, sort_keys=False), "utf-8")
+
+    def reload(self) -> bool:
+        """SIGHUP with the file as it is; whether it worked, once it is over."""
+        before = self.metric("siem_config_reloads_total")
+        self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.metric("siem_config_reloads_total") > before, 60, "the reload is over")
+        return self.metric("siem_config_last_reload_success") == 1
 
     def says_ready(self) -> bool:
         """Whether /ready on the admin address says yes."""

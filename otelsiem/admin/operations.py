@@ -10,11 +10,20 @@ from otelsiem.journal.journal import DeadLetter, Fate, JournalStats
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How the last reload ended."""
+
+    at: int  # ns
+    problems: tuple[str, ...] = ()  # none: it worked
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How things stand."""
 
     stats: JournalStats
     held: Mapping[str, str] = field(default_factory=dict)  # exporter -> why delivery is paused
+    reloaded: Reloaded | None = None  # None: there was none since the start
 
 
 class Operations(Protocol):

@@ -65,6 +65,8 @@ def status(now: Status) -> dict[str, Json]:
             {**asdict(c), "oldest": moment(c.oldest), "held": now.held.get(c.exporter, "")} for c in stats.exporters
         ],
         "held": dict(now.held),
+        "reload": now.reloaded
+        and {"at": moment(now.reloaded.at), "ok": not now.reloaded.problems, "problems": list(now.reloaded.problems)},
         "journal": {"bytes": stats.bytes, "full": stats.full, "ready": stats.ready, "problem": stats.problem},
     }
 

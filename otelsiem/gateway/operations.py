@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from otelsiem.admin.operations import Status
+from otelsiem.admin.operations import Reloaded, Status
 from otelsiem.exporter import Exporter
 from otelsiem.gateway.tally import MetricsTally
 from otelsiem.journal.journal import DeadLetter, Fate, FateKind, Journal
@@ -16,6 +16,10 @@ class Running(Protocol):
 
     started: bool
     draining: bool
+    reloaded: Reloaded | None
+
+    @property
+    def shut(self) -> Sequence[str]: ...
 
     @property
     def exporters(self) -> Sequence[tuple[Exporter, MetricsTally]]: ...
@@ -36,14 +40,14 @@ class GatewayOperations:
             f"the journal cannot be written: {stats.problem or 'unknown'}": not stats.ready,
             "the journal is full: make room, or raise service.journal.max_size_mib": stats.full,
         }
-        return [reason for reason, so in reasons.items() if so]
+        return [*[reason for reason, so in reasons.items() if so], *self._service.shut]
 
     def status(self) -> Status:
         holds = {}
         for exporter, _ in self._service.exporters:
             for key, reason in exporter.holds().items():
                 holds[exporter.name] = f"{key}: {reason}" if key else reason
-        return Status(self._journal.stats(), holds)
+        return Status(self._journal.stats(), holds, self._service.reloaded)
 
     def dead_letters(self, exporter: str, limit: int, offset: int) -> Sequence[DeadLetter]:
         return self._journal.dead_letters(exporter, limit=limit, offset=offset)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from otelsiem.door import Pipeline
+from otelsiem.door import Routes
 from otelsiem.exporter import Settings
-from otelsiem.journal.journal import Journal, StartAt
+from otelsiem.gateway.locks import OPEN, Lock
+from otelsiem.journal.journal import Cursor, Journal, StartAt
+from otelsiem.journal.trim import History
 from otelsiem.model.destination import Destination
 
 
@@ -21,6 +23,8 @@ class Listener:
     http: str = ""
     max_message: int = 20 << 20
     max_body: int = 20 << 20
+    grpc_lock: Lock = OPEN
+    http_lock: Lock = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Delivery:
     settings: Settings
     destination: Destination
     start_at: StartAt = "end"
+    resume: str = ""  # the exporter whose place it takes over, where it has none of its own
+
+    @property
+    def place(self) -> Cursor:
+        return Cursor(self.pipeline, self.settings.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +47,12 @@ class Plan:
     """A whole gateway."""
 
     listeners: Sequence[Listener]
-    routes: Mapping[str, Sequence[Pipeline]]  # receiver -> the pipelines it feeds
+    routes: Routes
     deliveries: Sequence[Delivery]
     open_journal: Callable[[], Journal]
     directory: Path  # of the journal; also holds the admin token
     journal_name: str  # as the start line says it
     admin: str
     drain: float
+    room: int = 0  # bytes of the journal above which intake is refused; 0 = as its kind has it
+    history: History = field(default_factory=History)

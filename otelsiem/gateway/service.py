@@ -1,7 +1,8 @@
 """The running gateway: opens everything in order, waits for a signal, drains and closes in the reverse order.
 
 Guarantees: nothing listens before the journal and every cursor is there; a start that fails closes what it opened;
-SIGTERM stops intake first, then delivers what can go within the deadline, and leaves the rest in the journal.
+SIGTERM stops intake first, then delivers what can go within the deadline, and leaves the rest in the journal. SIGHUP
+reads the configuration again, one reload at a time: what is wrong is told, and what ran goes on.
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from otelsiem import __version__
 from otelsiem.admin.app import AdminApi
+from otelsiem.admin.operations import Reloaded
 from otelsiem.admin.token import create as create_token
 from otelsiem.door import JournalDoor, Sender
 from otelsiem.exporter import Exporter
+from otelsiem.gateway.deliveries import Deliveries
+from otelsiem.gateway.listening import Listening, Open
+from otelsiem.gateway.memory import keep_memory
 from otelsiem.gateway.operations import GatewayOperations
+from otelsiem.gateway.places import prepare
 from otelsiem.gateway.plan import Listener, Plan
 from otelsiem.gateway.receivers.budget import Budget
 from otelsiem.gateway.receivers.grpc import GrpcReceiver
+from otelsiem.gateway.receivers.guard import Keyrings
 from otelsiem.gateway.receivers.http import HttpReceiver
+from otelsiem.gateway.reload import Works, reload
 from otelsiem.gateway.tally import MetricsTally
-from otelsiem.journal.journal import Journal
+from otelsiem.model.errors import ConfigError, OtelsiemError
 from otelsiem.telemetry.metrics import Metrics
 
 log = logging.getLogger("otelsiem.gateway")
@@ -35,44 +43,87 @@ log = logging.getLogger("otelsiem.gateway")
 SWITCH_INTERVAL = 0.0005  # measured: halves the senders' p99 beside busy couriers, at no CPU
 COLLECT = 50_000  # containers between collections: records make no cycles, and looking for some cost 5 % (measured)
 WATCH = 1.0  # seconds between looks at the journal's readiness
-GRACE = 5.0  # seconds for requests in flight when intake stops
 
 
 class Service:
-    """One gateway in this process."""
+    """One gateway in this process.
 
-    def __init__(self, plan: Plan) -> None:
+    `load` reads the configuration again, for a reload. `forget`: exporters that are gone and whose pending records a
+    person gives up.
+    """
+
+    def __init__(self, plan: Plan, load: Callable[[], Plan] | None = None, forget: Collection[str] = ()) -> None:
         self.plan = plan
         self.started = self.draining = False
-        self.listening: list[str] = []
-        self._exporters: list[tuple[Exporter, MetricsTally]] = []
-        self._receivers: list[GrpcReceiver | HttpReceiver] = []
-        self._signal = asyncio.Event()
+        self.reloaded: Reloaded | None = None
+        self._load, self._forget = load, forget
+        self._works: Works | None = None
+        self._stop, self._again = asyncio.Event(), asyncio.Event()
 
     @property
     def exporters(self) -> Sequence[tuple[Exporter, MetricsTally]]:
-        return self._exporters
+        return [(one.exporter, one.tally) for one in self._works.deliveries.running] if self._works else []
+
+    @property
+    def shut(self) -> Sequence[str]:
+        """Why receivers do not listen that should."""
+        return list(self._works.listening.shut.values()) if self._works else []
 
     async def run(self) -> None:
         """Start, serve until a signal, drain, stop."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        _all_descriptors()
+        keep_memory()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
+        if self._load is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came earlier is heard now
         async with contextlib.AsyncExitStack() as stack:
-            await self._start(stack)
-            await self._signal.wait()
-            self.draining = True
+            works, metrics = await self._start(stack)
+            while not self._stop.is_set():
+                await self._again.wait()
+                self._again.clear()
+                if self._load is not None and not self._stop.is_set():
+                    await self._reload(self._load, works, metrics)
             log.info("msg=%r deadline=%gs", "stopping: intake ends, delivery drains", self.plan.drain)
         log.info("msg=%r", "stopped")
 
     def _asked_to_stop(self) -> None:
-        if self._signal.is_set():  # asked twice: whoever asks is in a hurry, and the journal has everything
-            for exporter, _ in self._exporters:
+        if self._stop.is_set():  # asked twice: whoever asks is in a hurry, and the journal has everything
+            for exporter, _ in self.exporters:
                 exporter.abandon()
-        self._signal.set()
+        self.draining = True
+        self._stop.set()
+        self._again.set()
 
-    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+    def _asked_to_reload(self) -> None:
+        """Asked while one is under way: once more after it, however often. Asked while it stops: no more."""
+        self._again.set()
+
+    async def _reload(self, load: Callable[[], Plan], works: Works, metrics: Metrics) -> None:
+        problems: Sequence[str] = []
+        try:
+            log.info("msg=%r", "reloading: the configuration is read again")
+            plan = await asyncio.to_thread(load)
+            log.info("msg=%r", f"reloaded: {await reload(works, self.plan, plan)}")
+            self.plan = plan
+        except ConfigError as error:
+            problems = [str(problem) for problem in error.problems]
+        except (OtelsiemError, OSError) as error:
+            problems = [str(error)]
+        except Exception as error:  # whatever it is, what runs must go on
+            log.exception("msg=%r", "a reload failed in our own code")
+            problems = [f"a fault of otelsiem's own: {type(error).__name__}"]
+        for problem in problems:
+            log.error("msg=%r", problem)
+        if problems:
+            log.error("msg=%r problems=%d", "not reloaded: the running configuration goes on", len(problems))
+        self.reloaded = Reloaded(time.time_ns(), tuple(problems))
+        metrics.reloaded(ok=not problems)
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> tuple[Works, Metrics]:
         """Each part is closed by the stack in the reverse order, also when a later one fails to open."""
         plan = self.plan
         journal = await asyncio.to_thread(plan.open_journal)
@@ -83,79 +134,89 @@ class Service:
         admin = AdminApi(operations, metrics, create_token(plan.directory), endpoint=plan.admin)
         address = await admin.start()
         stack.push_async_callback(admin.stop, 1.0)
-        await asyncio.to_thread(self._prepare, journal, metrics)
-        stack.push_async_callback(self._stop_exporters)
+        await asyncio.to_thread(prepare, journal, plan.deliveries, self._forget)  # cursors before the first record
+        deliveries = Deliveries(journal, metrics)
+        stack.push_async_callback(lambda: deliveries.stop(self.plan.drain))
         door = JournalDoor(journal, plan.routes, metrics, host=socket.gethostname())
         door.open()
         stack.push_async_callback(asyncio.to_thread, door.close)
-        stack.push_async_callback(self._stop_receivers)
         budget = Budget()
+        memory = asyncio.create_task(budget.watch())
+        stack.callback(memory.cancel)
+        keyrings = Keyrings()
+        listening = Listening(lambda listener: _listen(listener, door, metrics, budget, keyrings))
+        stack.push_async_callback(listening.stop)
+        works = self._works = Works(journal, door, listening, deliveries, self._stop.is_set)
         for listener in plan.listeners:
-            await self._listen(listener, door, metrics, budget)
-        for exporter, _ in self._exporters:
-            exporter.start()
+            await listening.open(listener)
+        for delivery in plan.deliveries:  # couriers start last
+            deliveries.start(deliveries.make(delivery))
         self.started = True
         gc.freeze()  # what the start made stays: no collection need look at it again
         gc.set_threshold(COLLECT)
-        watch = asyncio.create_task(self._watch(journal))
+        watch = asyncio.create_task(self._watch(works))
         stack.callback(watch.cancel)
         pending = sum(counts.pending for counts in journal.stats().exporters)
-        said = ", ".join([*self.listening, f"admin http://{address}", f"journal {plan.journal_name}"])
+        said = ", ".join([*listening.said, f"admin http://{address}", f"journal {plan.journal_name}"])
         log.info("msg=%r pending=%d", f"otelsiem {__version__} is ready: {said}", pending)
+        return works, metrics
 
-    def _prepare(self, journal: Journal, metrics: Metrics) -> None:
-        """Cursors are durable before the door takes a record; couriers start last."""
-        for delivery in self.plan.deliveries:
-            cursor = journal.attach(delivery.pipeline, delivery.settings.name, delivery.start_at)
-            tally = MetricsTally(metrics, delivery.settings.name)
-            exporter = Exporter(delivery.settings, delivery.destination, journal, cursor, tally)
-            self._exporters.append((exporter, tally))
-
-    async def _listen(self, listener: Listener, door: JournalDoor, metrics: Metrics, budget: Budget) -> None:
-        if listener.grpc:
-            sender = Sender(listener.receiver, "grpc")
-            receiver: GrpcReceiver | HttpReceiver = GrpcReceiver(
-                door, sender, metrics, endpoint=listener.grpc, max_message=listener.max_message, budget=budget
-            )
-            self.listening.append(f"OTLP/gRPC {await receiver.start()}")
-            self._receivers.append(receiver)
-        if listener.http:
-            sender = Sender(listener.receiver, "http")
-            receiver = HttpReceiver(
-                door, sender, metrics, endpoint=listener.http, max_request_body_size=listener.max_body, budget=budget
-            )
-            self.listening.append(f"OTLP/HTTP {await receiver.start()}")
-            self._receivers.append(receiver)
-
-    async def _watch(self, journal: Journal) -> None:
+    async def _watch(self, works: Works) -> None:
         """The gRPC health service says what /ready says."""
         was: bool | None = None
         while True:
-            stats = await asyncio.to_thread(journal.stats)
+            stats = await asyncio.to_thread(works.journal.stats)
             serving = stats.ready and not stats.full and not self.draining
             if serving is not was:
                 was = serving
-                for receiver in _grpc(self._receivers):
-                    await receiver.set_serving(serving)
+                await works.listening.serve(serving=serving)
             await asyncio.sleep(WATCH)
 
-    async def _stop_receivers(self) -> None:
-        await asyncio.gather(*[receiver.stop(GRACE) for receiver in self._receivers])
 
-    async def _stop_exporters(self) -> None:
-        deadline = time.monotonic() + self.plan.drain
-        exporters = [exporter for exporter, _ in self._exporters]
-        for exporter in exporters:
-            exporter.drain()
-        busy = exporters
-        while busy and time.monotonic() < deadline:
-            busy = [exporter for exporter in busy if not exporter.drained()]
-            await asyncio.sleep(0.02)
-        await asyncio.gather(*[asyncio.to_thread(exporter.stop, deadline) for exporter in exporters])
-        for exporter in exporters:
-            if left := exporter.journal.counts(exporter.cursor).pending:
-                log.warning("exporter=%s pending=%d msg=%r", exporter.name, left, "not drained; the journal keeps them")
+def _all_descriptors() -> None:
+    """As many as this process may have: the usual 1,024 are a crowd's for the asking, and then SIEMs get none."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # where it may not, it goes on with what it has
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _grpc(receivers: Iterable[GrpcReceiver | HttpReceiver]) -> Iterable[GrpcReceiver]:
-    return (receiver for receiver in receivers if isinstance(receiver, GrpcReceiver))
+async def _listen(listener: Listener, door: JournalDoor, metrics: Metrics, budget: Budget, keyrings: Keyrings) -> Open:
+    """Both halves of a listener, or none."""
+    made = Open(listener)
+    try:
+        if listener.grpc:
+            sender = Sender(listener.receiver, "grpc")
+            receiver: GrpcReceiver | HttpReceiver = GrpcReceiver(
+                door,
+                sender,
+                metrics,
+                endpoint=listener.grpc,
+                max_message=listener.max_message,
+                budget=budget,
+                lock=listener.grpc_lock,
+                keyrings=keyrings,
+            )
+            made.said.append(f"OTLP/gRPC {await receiver.start()}{listener.grpc_lock}")
+            made.receivers.append(receiver)
+        if listener.http:
+            sender = Sender(listener.receiver, "http")
+            receiver = HttpReceiver(
+                door,
+                sender,
+                metrics,
+                endpoint=listener.http,
+                max_request_body_size=listener.max_body,
+                budget=budget,
+                lock=listener.http_lock,
+                keyrings=keyrings,
+            )
+            made.said.append(f"OTLP/HTTP {await receiver.start()}{listener.http_lock}")
+            made.receivers.append(receiver)
+    except BaseException:
+        await made.stop(0.0)
+        raise
+    return made

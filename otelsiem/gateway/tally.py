@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 
 from otelsiem.journal.journal import Lease
 from otelsiem.model.outcome import Receipt
-from otelsiem.model.record import Batch
+from otelsiem.model.record import oldest
 from otelsiem.telemetry.metrics import Metrics
 
 log = logging.getLogger("otelsiem.delivery")
 
-
 MOST_REMEMBERED = 10_000  # filtered positions: enough to tell a person who asks at once
+MOST_NOTES = 100  # different warnings of one destination that are told
+WARN_AGAIN = 60.0  # seconds between warnings that payloads go again for want of a confirmation
 
 
 class _Last(threading.local):
@@ -31,7 +33,9 @@ class MetricsTally:
         self._metrics, self._exporter = metrics, exporter
         self._last = _Last()
         self._held: dict[str, str] = {}
+        self._notes: set[str] = set()
         self._lock = threading.Lock()
+        self._unwarned, self._warn_at = 0, 0.0  # records sent again since the last warning; none before
         self._filtered: deque[int] = deque(maxlen=MOST_REMEMBERED)
 
     def filtered_lately(self, position: int) -> bool:
@@ -44,6 +48,14 @@ class MetricsTally:
     def sent(self, records: int) -> None:
         self._metrics.health(self._exporter, healthy=not self._held)
         self._metrics.batch_sent(self._exporter, records, self._last.seconds)
+
+    def noted(self, note: str) -> None:
+        """The destination took it, with a warning. A person reads the same one once."""
+        with self._lock:
+            if note in self._notes or len(self._notes) >= MOST_NOTES:
+                return
+            self._notes.add(note)
+        log.warning("exporter=%s note=%r msg=%r", self._exporter, note, "delivered, with a warning")
 
     def failed(self, records: int, reason: str) -> None:
         self._metrics.batch_failed(self._exporter, records, self._last.seconds)
@@ -90,7 +102,26 @@ class MetricsTally:
                 log.error("exporter=%s records=%d reason=%r msg=%r", self._exporter, records, reason, "dead letter")
         self._filtered.extend([lease.position(index) for index in list(receipt.filtered)[-MOST_REMEMBERED:]])
         if receipt.named < lease.count:
-            self._metrics.lag(self._exporter, (now - _oldest(lease.batch)) / 1e9)
+            self._metrics.lag(self._exporter, (now - oldest(lease.batch)) / 1e9)
+
+    def unconfirmed(self, change: int) -> None:
+        self._metrics.unconfirmed(self._exporter, change)
+
+    def confirmed(self, records: int, happened: int, now: int) -> None:
+        self.sent(records)
+        self._metrics.lag(self._exporter, (now - happened) / 1e9)
+
+    def resent(self, payloads: int, records: int, reason: str) -> None:
+        self._metrics.retry(self._exporter, reason, payloads)
+        with self._lock:
+            self._unwarned += records
+            if time.monotonic() < self._warn_at:
+                return
+            unwarned, self._unwarned, self._warn_at = self._unwarned, 0, time.monotonic() + WARN_AGAIN
+        log.warning(
+            "exporter=%s records=%d reason=%r msg=%r", self._exporter, unwarned, reason,
+            "taken, but not confirmed: sent again, the destination may have some twice",
+        )  # fmt: skip
 
 
 def _by_reason(receipt: Receipt) -> Mapping[str, int]:
@@ -98,7 +129,3 @@ def _by_reason(receipt: Receipt) -> Mapping[str, int]:
     for death in receipt.dead.values():
         found[death.reason] = found.get(death.reason, 0) + 1
     return found
-
-
-def _oldest(batch: Batch) -> int:
-    return min([min([record.time or record.observed for record in group.records]) for group in batch])

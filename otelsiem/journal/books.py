@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+from otelsiem.journal.dead import REMOVED
 from otelsiem.journal.desk import Desk
 from otelsiem.journal.journal import Cursor
 from otelsiem.journal.line import Line
@@ -18,6 +19,7 @@ class Books:
     def __init__(self, shelf: Shelf) -> None:
         self.lines: dict[str, Line] = {}
         self._desks: dict[Cursor, Desk] = {}
+        self.removed: dict[Cursor, Desk] = {}  # detached, with dead letters; by the cursor they had
         self._lock = threading.Lock()
         self.refresh(shelf)
 
@@ -32,9 +34,12 @@ class Books:
             self.lines[row.name] = by_id[row.id] = line
         for held in stock.desks:
             line = by_id[held.pipeline]
-            known = self._desks.get(Cursor(line.name, held.name))
-            earliest = stock.earliest.get(held.id)
-            if known is None:
+            cursor, earliest = Cursor(line.name, held.name.removeprefix(REMOVED)), stock.earliest.get(held.id)
+            gone = held.name.startswith(REMOVED)
+            known = self.removed.get(cursor) if gone else self._desks.get(cursor)
+            if known is None and gone:
+                self.removed[cursor] = Desk(held, line, earliest=None, most_ranges=shelf.most_ranges)
+            elif known is None:
                 self.seat(Desk(held, line, earliest=earliest, most_ranges=shelf.most_ranges))
             else:
                 known.refresh(held.place, held.memory, earliest)
@@ -44,6 +49,16 @@ class Books:
             self.lines.setdefault(desk.line.name, desk.line)
             self._desks[desk.cursor] = desk
             desk.line.desks = (*desk.line.desks, desk)
+
+    def remove(self, desk: Desk) -> None:
+        """It is detached and has left dead letters."""
+        with self._lock:
+            self.removed = {**self.removed, Cursor(desk.line.name, desk.cursor.exporter.removeprefix(REMOVED)): desk}
+
+    def forget(self, cursor: Cursor) -> None:
+        """What it left is gone, or it is back."""
+        with self._lock:
+            self.removed = {key: desk for key, desk in self.removed.items() if key != cursor}
 
     def unseat(self, desk: Desk) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ from otelsiem.journal.journal import DeadLetter
 from otelsiem.journal.shelf import Grave
 
 DOOR = "door/"  # + pipeline: whose letters the processors refused
+REMOVED = "removed/"  # + exporter: one that was detached and left dead letters, as its row is called
 
 
 def letter(grave: Grave, exporter: str, pipeline: str) -> DeadLetter:

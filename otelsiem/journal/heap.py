@@ -20,7 +20,7 @@ class Heap:
     errors: tuple[type[Exception], ...] = ()
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._lock = threading.RLock()
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self._number = 0
@@ -89,6 +89,9 @@ class Heap:
 
     def save_memory(self, desk: int, memory: bytes) -> None:
         self._put(self._desks, desk, replace(self._desks[desk], memory=memory))
+
+    def rename_desk(self, desk: int, name: str) -> None:
+        self._put(self._desks, desk, replace(self._desks[desk], name=name))
 
     def drop_desk(self, desk: int) -> None:
         self.drop_due(desk, list(self._due[desk]))
@@ -200,7 +203,7 @@ class Heap:
         return self._size
 
     def full(self) -> bool:
-        return self._size >= self._most
+        return self._size >= self.most
 
     def rescue(self) -> bool:
         return False

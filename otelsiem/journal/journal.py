@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol, TypeAlias
 
+from otelsiem.journal.trim import History
 from otelsiem.model.destination import Limits
 from otelsiem.model.outcome import Receipt, Ticket
 from otelsiem.model.processor import Refused
@@ -158,8 +159,22 @@ class Journal(Protocol):
     def attach(self, pipeline: str, exporter: str, start_at: StartAt = "end") -> Cursor:
         """The exporter's cursor, made in a commit of its own when it is new. Blocks until that is durable."""
 
-    def detach(self, cursor: Cursor, *, forget: bool = False) -> None:
-        """Remove an exporter. With records pending it is refused (JournalError) unless `forget`, which purges them."""
+    def detach(self, *cursors: Cursor, forget: bool = False) -> None:
+        """Remove exporters, all of them in one commit. Blocks until that is durable.
+
+        With records pending it is refused (JournalError) unless `forget`, which purges them. Dead letters stay: they
+        can be listed and purged, and belong to the exporter again when it is attached again.
+        """
+
+    def rename(self, cursor: Cursor, exporter: str) -> Cursor:
+        """The place goes on under another exporter's name, in one commit; what was on loan is lent again. Blocks.
+
+        JournalError when that exporter has a place or dead letters of its own. With its own name: only the loans end,
+        for couriers that were stopped before they could give them back.
+        """
+
+    def resize(self, most: int, history: History) -> None:
+        """From now on: intake is refused above `most` bytes, and delivered entries stay so long. Blocks."""
 
     def append(self, appends: Sequence[Append], wake: Wake, tag: object = None) -> Pending:
         """Queue what one request brings to each pipeline: all of it or nothing becomes durable, in one transaction.
@@ -210,8 +225,8 @@ class Journal(Protocol):
     def purge_pending(self, cursor: Cursor) -> int:
         """Give up what is pending and not on loan (counted as purged). How many. Blocks. A person's explicit act."""
 
-    def wake_all(self) -> None:
-        """Let every waiting `lease` return, so that couriers look at their orders."""
+    def wake(self, cursor: Cursor) -> None:
+        """Let its waiting `lease`s return with what there is, so that the couriers look at their orders."""
 
     def flush(self, timeout: float) -> bool:
         """Block until everything queued before this call is durable; False when time ran out."""

@@ -145,6 +145,10 @@ class LogShelf(Heap):
         super().save_memory(desk, memory)
         self._write("groups", desk, self._desks[desk])
 
+    def rename_desk(self, desk: int, name: str) -> None:
+        super().rename_desk(desk, name)
+        self._write("groups", desk, self._desks[desk])
+
     def drop_desk(self, desk: int) -> None:
         super().drop_desk(desk)
         self._write("groups", desk, None)

@@ -1,4 +1,5 @@
-"""Commands of a person or of the service, run by the writer inside a commit: attach, detach, replay, purge.
+"""Commands of a person or of the service, run by the writer inside a commit: replay, purge. Those that change who is
+there at all are in `staff.py`.
 
 Whoever gives an order waits until it is durable. An order that is refused raises before it has changed anything.
 """
@@ -10,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from otelsiem.journal.codec import pack, unseal
+from otelsiem.journal.dead import REMOVED
 from otelsiem.journal.desk import Desk
-from otelsiem.journal.journal import Cursor, StartAt
 from otelsiem.journal.parcel import Parcel
 from otelsiem.journal.settlement import Settlement
-from otelsiem.journal.shelf import DeskRow, DueRow, Grave
-from otelsiem.journal.state import State, total
+from otelsiem.journal.shelf import DueRow, Grave
+from otelsiem.journal.staff import drop
+from otelsiem.journal.state import total
 from otelsiem.journal.transaction import Transaction
 from otelsiem.model.errors import JournalError
 
@@ -36,43 +38,14 @@ class Order:
         self.done.set()
 
 
-def attach(tx: Transaction, cursor: Cursor, start_at: StartAt) -> int:
-    """A new exporter; an old one keeps its place."""
-    if tx.books.find(cursor) is not None or any(desk.cursor == cursor for desk in tx.seated):
-        return 0
-    draft = tx.draft(cursor.pipeline)
-    start = draft.next
-    if start_at == "beginning":
-        kept = tx.shelf.oldest(draft.line.id, draft.next, 1)
-        start = kept[0].first if kept else draft.line.row.next
-    place = State(start, start)
-    id_ = tx.shelf.add_desk(draft.line.id, cursor.exporter, place)
-    desk = Desk(
-        DeskRow(id_, draft.line.id, cursor.exporter, place), draft.line, earliest=None, most_ranges=tx.shelf.most_ranges
-    )
-    tx.seated.append(desk)
-    tx.after.append(lambda: tx.books.seat(desk))
-    return 1
-
-
-def detach(tx: Transaction, desk: Desk, *, forget: bool) -> int:
-    """An exporter less."""
-    place = tx.place(desk)
-    pending = place.pending(tx.draft(desk.line.name).next)
-    if (pending or place.dead) and not forget:
-        raise JournalError(
-            f"exporter {desk.cursor.exporter} of pipeline {desk.cursor.pipeline} has {pending} records pending and"
-            f" {place.dead} dead letters; deliver or purge them first, or forget them on purpose"
-        )
-    tx.shelf.drop_desk(desk.id)
-    tx.leave(desk)
-    tx.after.append(lambda: tx.books.unseat(desk))
-    tx.after.append(desk.leave)
-    return pending
-
-
 def replay(tx: Transaction, desk: Desk, graves: Sequence[Grave]) -> int:
     """Dead → due, ready at once."""
+    if desk.cursor.exporter.startswith(REMOVED):
+        name = desk.cursor.exporter.removeprefix(REMOVED)
+        raise JournalError(
+            f"exporter {name} is no longer part of pipeline {desk.line.name}: put it back into the configuration, then"
+            " replay; or purge"
+        )
     rows = [DueRow(g.row.position, tx.now, 0, g.row.reason, g.row.first, g.row.taken, g.row.record) for g in graves]
     tx.shelf.add_due(desk.id, rows)
     tx.shelf.drop_dead([grave.number for grave in graves], shred=False)
@@ -84,6 +57,8 @@ def replay(tx: Transaction, desk: Desk, graves: Sequence[Grave]) -> int:
 
 def replay_door(tx: Transaction, pipeline: str, graves: Sequence[Grave]) -> int:
     """What the door refused is appended as new records."""
+    if not tx.books.lines[pipeline].desks:
+        raise JournalError(f"pipeline {pipeline} has no exporter: put it back into the configuration, then replay")
     pieces = pack([unseal(grave.row.record) for grave in graves])
     size = sum([piece.size for piece in pieces])
     tx.append([Parcel(pipeline, pieces, len(graves), size, 0, ())])
@@ -94,8 +69,13 @@ def replay_door(tx: Transaction, pipeline: str, graves: Sequence[Grave]) -> int:
 def purge(tx: Transaction, desk: Desk | None, graves: Sequence[Grave]) -> int:
     """Delete dead letters for good; of a door when there is no desk."""
     tx.shelf.drop_dead([grave.number for grave in graves], shred=True)
-    if desk is not None:
-        tx.move(desk, tx.place(desk).purge_dead(len(graves)))
+    if desk is None:
+        return len(graves)
+    place = tx.place(desk).purge_dead(len(graves))
+    if desk.cursor.exporter.startswith(REMOVED) and not place.dead:
+        drop(tx, desk)
+    else:
+        tx.move(desk, place)
     return len(graves)
 
 

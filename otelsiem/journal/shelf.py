@@ -112,6 +112,7 @@ class Shelf(Protocol):
     """
 
     most_ranges: int
+    most: int  # bytes; with more, intake must wait. May be changed on the writer's thread
     errors: tuple[type[Exception], ...]  # what the medium raises
 
     def no_room(self, error: Exception) -> bool:
@@ -127,6 +128,7 @@ class Shelf(Protocol):
     def add_desk(self, pipeline: int, name: str, place: State) -> int: ...
     def save_desk(self, desk: int, place: State) -> None: ...
     def save_memory(self, desk: int, memory: bytes) -> None: ...
+    def rename_desk(self, desk: int, name: str) -> None: ...
     def drop_desk(self, desk: int) -> None:
         """With its due records and dead letters."""
 

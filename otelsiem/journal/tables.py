@@ -7,7 +7,6 @@ everybody else, one statement at a time under the turn.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from otelsiem.journal.reserve import Reserve
+from otelsiem.journal.room import free_room, shortage
 from otelsiem.journal.schema import PAGE, entry_sql, open_reader, open_writer
-from otelsiem.journal.shelf import DeadRow, DeskRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
-from otelsiem.journal.state import MOST_RANGES, State, unpacked_ranges
+from otelsiem.journal.shelf import DeadRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
+from otelsiem.journal.state import MOST_RANGES, State
+from otelsiem.journal.stock import mark, mark_of, oldest_of, stock
 from otelsiem.journal.turn import TURN
 from otelsiem.model.errors import JournalError
 
@@ -28,7 +29,6 @@ FREE_MOST = 64 << 20  # of free pages; above, they go back to the file system
 
 PATIENCE = 5.0  # seconds for a stranger's lock
 
-_PLACE = "start, low, ranges, delivered, dead, filtered, purged, due"
 _DUE = "position, at, attempts, reason, first, taken, record"
 _DEAD = "position, reason, attempts, first, last, taken, record"
 
@@ -43,7 +43,7 @@ class Tables:
         self, directory: Path, *, most: int, floor: int, reserve: int, at: Callable[[str], None] | None = None
     ) -> None:
         self._path = directory / NAME
-        self._most, self._floor, self._at = most, floor, at
+        self.most, self._floor, self._at = most, floor, at
         self._reserve = Reserve(directory, reserve)
         self._db = open_writer(self._path)
         self._truncate = False
@@ -64,27 +64,13 @@ class Tables:
     # --- the writer's thread: what is there ----------------------------------------------------------------------
 
     def load(self) -> Stock:
-        db = self._db
-        lines = [LineRow(*row) for row in db.execute("SELECT * FROM pipeline ORDER BY id")]
-        desks = [
-            DeskRow(id_, pipeline, name, State(start, low, unpacked_ranges(ranges), *counters), memory)
-            for id_, pipeline, name, memory, start, low, ranges, *counters in db.execute(
-                f"SELECT id, pipeline, name, memory, {_PLACE} FROM exporter ORDER BY id"  # noqa: S608 - our own names
-            )
-        ]
-        oldest = {line.id: marks[0] for line in lines if (marks := self.oldest(line.id, line.next, 1))}
-        times = {
-            desk.id: db.execute("SELECT at FROM due WHERE exporter=? ORDER BY at LIMIT 1", (desk.id,)).fetchone()
-            for desk in desks
-        }
-        return Stock(lines, desks, oldest, {id_: row[0] for id_, row in times.items() if row})
+        return stock(self._db)
 
     def oldest(self, pipeline: int, below: int, most: int) -> Sequence[Mark]:
-        return [_mark(row) for row in self._db.execute(entry_sql(pipeline).oldest, (below, most))]
+        return oldest_of(self._db, pipeline, below, most)
 
     def holding(self, pipeline: int, position: int) -> Mark | None:
-        row = self._db.execute(entry_sql(pipeline).mark, (position,)).fetchone()
-        return _mark(row) if row else None
+        return mark_of(self._db, pipeline, position)
 
     def due_positions(self, desk: int) -> Sequence[int]:
         return [row[0] for row in self._db.execute("SELECT position FROM due WHERE exporter=?", (desk,))]
@@ -146,13 +132,16 @@ class Tables:
 
     def save_desk(self, desk: int, place: State) -> None:
         self._db.execute(
-            "UPDATE exporter SET low=?, ranges=?, delivered=?, dead=?, filtered=?, purged=?, due=? WHERE id=?",
-            (*_place(place), desk),
+            "UPDATE exporter SET start=?, low=?, ranges=?, delivered=?, dead=?, filtered=?, purged=?, due=? WHERE id=?",
+            (place.start, *_place(place), desk),
         )
 
     def save_memory(self, desk: int, memory: bytes) -> None:
         self._db.execute("UPDATE exporter SET memory=? WHERE id=?", (memory, desk))
         self._wal += len(memory)
+
+    def rename_desk(self, desk: int, name: str) -> None:
+        self._db.execute("UPDATE exporter SET name=? WHERE id=?", (name, desk))
 
     def drop_desk(self, desk: int) -> None:
         self._db.execute("DELETE FROM due WHERE exporter=?", (desk,))
@@ -211,7 +200,7 @@ class Tables:
 
     def entry_mark(self, pipeline: int, position: int) -> Mark | None:
         rows = self._read(entry_sql(pipeline).mark, (position,))
-        return _mark(rows[0]) if rows else None
+        return mark(rows[0]) if rows else None
 
     def due_rows(self, desk: int, most: int) -> Sequence[DueRow]:
         sql = f"SELECT {_DUE} FROM due WHERE exporter=? ORDER BY at, position LIMIT ?"  # noqa: S608 - our own names
@@ -247,16 +236,17 @@ class Tables:
         return self._size
 
     def full(self) -> bool:
-        return not self._reserve.whole or self._used >= self._most or _room(self._path) < self._floor
+        free = free_room(self._path.parent)
+        return bool(shortage(self._used, self.most, free, self._floor, reserve=self._reserve.whole))
 
     def tidy(self) -> bool:
         self._measure()
-        crowded = self._used - self._log < self._most <= self._used  # full by the length of the log alone
+        crowded = self._used - self._log < self.most <= self._used  # full by the length of the log alone
         if crowded or self._wal >= WAL_MOST:
             self._truncate = self._truncate or crowded
             self._checkpoint()
             self._measure()
-        if not self._reserve.whole and _room(self._path) >= self._floor + 2 * WAL_MOST:
+        if not self._reserve.whole and free_room(self._path.parent) >= self._floor + 2 * WAL_MOST:
             self._reserve.make()
         if self._free <= FREE_MOST:
             return False
@@ -322,19 +312,9 @@ def _place(place: State) -> tuple[int | bytes, ...]:
     )
 
 
-def _mark(row: Sequence[int]) -> Mark:
-    first, records, taken, before, size = row
-    return Mark(first, first + records, taken, before, size)
-
-
 def _grave(row: Sequence[Any]) -> Grave:
     number, owner, *rest = row
     return Grave(number, owner, DeadRow(*rest))
-
-
-def _room(path: Path) -> int:
-    found = os.statvfs(path.parent)
-    return found.f_bavail * found.f_frsize
 
 
 def _length(path: Path) -> int:

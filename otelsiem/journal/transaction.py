@@ -136,6 +136,11 @@ class Transaction:
         self._places.pop(desk, None)
         self._settled.pop(desk, None)
 
+    def abandon(self, line: Line) -> None:
+        """Nobody is left who could read this pipeline: its entries go."""
+        self.shelf.drop_entries(line.id, self.draft(line.name).next)
+        self._note_oldest(line, None)
+
     def settle(self, made: Settlement) -> None:
         """Give records their fates."""
         desk = made.desk

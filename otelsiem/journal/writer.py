@@ -63,7 +63,7 @@ class Writer(threading.Thread):
         at: At | None = None,
     ) -> None:
         super().__init__(name="journal", daemon=True)
-        self._shelf, self._books, self._cache, self._clock, self._history = shelf, books, cache, clock, history
+        self._shelf, self._books, self._cache, self._clock, self.history = shelf, books, cache, clock, history
         self._apart, self._at = apart, at
         self._odd: tuple[type[Exception], ...] = (OtelsiemError, *shelf.errors)
         self._jobs: deque[Job | Order] = deque()
@@ -153,7 +153,7 @@ class Writer(threading.Thread):
 
     def _wait(self) -> None:
         """Until there is an append or an order, or settles are 50 ms old, or it is time to look at age and room."""
-        until = time.monotonic() + (AGAIN if self._history.age or self.full else 3600.0)
+        until = time.monotonic() + (AGAIN if self.history.age or self.full else 3600.0)
         riding = False
         while not (self._jobs or self._closing.is_set()):
             now = time.monotonic()
@@ -233,7 +233,7 @@ class Writer(threading.Thread):
             else:
                 job.pending.positions = tx.append(job.parcels)
             done.append(job)
-        return done, refused, tx.finish(self._history)
+        return done, refused, tx.finish(self.history)
 
     def _publish(self, tx: Transaction, done: list[Job | Order], refused: list[Order], *, settled: bool) -> None:
         tx.publish(self._cache)

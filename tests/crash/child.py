@@ -17,6 +17,7 @@ from pathlib import Path
 
 from otelsiem.config.assemble import assemble
 from otelsiem.config.load import load
+from otelsiem.config.sources import Sources
 from otelsiem.gateway.service import Service
 from otelsiem.journal.journal import Journal
 from otelsiem.journal.sqlite import SqliteJournal
@@ -36,7 +37,7 @@ def at(point: str, nth: int) -> Callable[[str], None]:
 
 
 def main() -> None:
-    config = load([Path(sys.argv[1])], os.environ)
+    config = load(Sources.files(Path(sys.argv[1])), os.environ)
     settings = config.service.journal
 
     hook = at(sys.argv[2], int(sys.argv[3]))  # here, because only the main thread may set a signal's handler
