@@ -26,6 +26,7 @@ def validate(config: ConfigFiles = None, sets: Sets = None, env_file: EnvFiles =
             if not as_json:
                 say.warnings(error.warnings)  # first, so that the problems stand above the prompt
                 raise
+            say.problems(error.problems)
             say.data({"ok": False, **exits.failed(error), "warnings": _plain(error.warnings)})
             raise typer.Exit(exits.Exit.CONFIG) from None
     if as_json:

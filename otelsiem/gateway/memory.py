@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-# mallopt(3)
+# The numbers of mallopt(3) in malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 KEPT = 128 << 20  # bytes that may stay free at the top of the heap
 LARGEST = 32 << 20  # bytes of a block that comes from the heap; glibc takes no more
@@ -24,5 +24,5 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # musl: its allocator has nothing to set
         return False
-    options = ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, LARGEST), (M_TRIM_THRESHOLD, KEPT))
-    return all([bool(mallopt(option, value)) for option, value in options])
+    done = [mallopt(M_ARENA_MAX, 1), mallopt(M_MMAP_THRESHOLD, LARGEST), mallopt(M_TRIM_THRESHOLD, KEPT)]
+    return all(done)

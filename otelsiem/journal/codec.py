@@ -111,7 +111,14 @@ def unseal(blob: bytes) -> Group:
     return unpack(blob)[0]
 
 
-_UNREADABLE: tuple[type[Exception], ...] = (msgspec.DecodeError, zlib.error)
+# Damaged bytes may claim any size and any depth, and of text msgspec lets Python's own error through.
+_UNREADABLE: tuple[type[Exception], ...] = (
+    msgspec.DecodeError,
+    zlib.error,
+    UnicodeDecodeError,
+    MemoryError,
+    RecursionError,
+)
 if zstandard:
     _UNREADABLE = (*_UNREADABLE, zstandard.ZstdError)
 

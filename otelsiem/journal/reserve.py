@@ -22,14 +22,15 @@ class Reserve:
         if self._size == 0:
             self.whole = True
             return True
-        try:
-            if self._path.stat().st_size == self._size:
-                self.whole = True
-                return True
-        except FileNotFoundError:
-            pass
-        self.whole = self._allocate()
+        self.whole = self.there() or self._allocate()
         return self.whole
+
+    def there(self) -> bool:
+        """Whether the file is there, as large as it must be."""
+        try:
+            return self._path.stat().st_size == self._size
+        except FileNotFoundError:
+            return False
 
     def _allocate(self) -> bool:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

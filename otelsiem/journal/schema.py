@@ -31,6 +31,7 @@ CREATE TABLE dead(number INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NU
   taken INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(owner, position));
 CREATE INDEX dead_owner ON dead(owner);
 """
+_CREATE = f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,15 @@ class EntrySql:
     drop: str
 
 
+def entry_table(pipeline: int) -> str:
+    """Its name: the id is our own integer."""
+    return f"entry_{pipeline:d}"
+
+
 @cache
 def entry_sql(pipeline: int) -> EntrySql:
     """The statements for one pipeline's table."""
-    table = f"entry_{pipeline:d}"  # the id is our own integer
+    table = entry_table(pipeline)
     columns = "first, records, size, taken, before, blob"
     start = f"coalesce((SELECT max(first) FROM {table} WHERE first <= ?), 0)"  # noqa: S608 - see above
     return EntrySql(
@@ -62,8 +68,16 @@ def entry_sql(pipeline: int) -> EntrySql:
     )
 
 
+def beheaded(path: Path) -> bool:
+    """Whether the file is empty and its log is not. SQLite would delete the log, even for a reader."""
+    log = path.with_name(path.name + "-wal")
+    return path.stat().st_size == 0 and log.exists() and log.stat().st_size > 0
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes, on a file that is ours. JournalError says what else it is."""
+    if path.exists() and beheaded(path):
+        raise JournalError(f"{path} is empty, but its log is not: run `otelsiem journal repair`")
     # SQLite gives the -wal and -shm files the mode of this one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
@@ -86,8 +100,18 @@ def open_reader(path: Path) -> sqlite3.Connection:
     )
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    db.execute("PRAGMA busy_timeout=0")  # a checkpoint never waits for a reader (2 s would be a commit of 2 s)
+def open_fresh(path: Path) -> sqlite3.Connection:
+    """A new file that is written once, without a log, before it takes the name of a journal."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None)
+    for pragma in (f"page_size={PAGE}", "auto_vacuum=INCREMENTAL", "journal_mode=OFF", "synchronous=OFF"):
+        db.execute(f"PRAGMA {pragma}")
+    db.executescript(_CREATE)
+    return db
+
+
+def recognised(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether there are tables in it yet. JournalError when they are not ours, or not of our time."""
     application, version, tables = (
         db.execute(sql).fetchone()[0]
         for sql in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
@@ -98,6 +122,12 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise JournalError(
             f"{path} has schema {version}, this otelsiem knows {VERSION}: start the newer version that wrote it"
         )
+    return bool(tables)
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA busy_timeout=0")  # a checkpoint never waits for a reader (2 s would be a commit of 2 s)
+    tables = recognised(db, path)
     if not tables:
         db.execute(f"PRAGMA page_size={PAGE}")
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only before the first table
@@ -107,12 +137,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"PRAGMA journal_size_limit={WAL_KEPT}")  # what a long reader let the log grow to is given back
     db.execute("PRAGMA secure_delete=OFF")
     if not tables:
-        db.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
-        )
+        db.executescript(_CREATE)
 
 
 def _advice(error: sqlite3.DatabaseError) -> str:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-        return "the file is torn or foreign: move it away (records in it can be recovered with `sqlite3 … .recover`)"
+        return "the file is torn or foreign: `otelsiem journal repair` brings back what can be read of a torn one"
     return "check the disk and the permissions"

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from otelsiem.journal.lock import DirectoryLock
 from otelsiem.journal.reserve import SIZE
+from otelsiem.journal.room import FLOOR, MIB
 from otelsiem.journal.shelved import ShelfJournal
 from otelsiem.journal.tables import Tables
 from otelsiem.journal.trim import History
 from otelsiem.journal.writer import APART, At
 from otelsiem.model.errors import JournalError
-
-MIB = 1 << 20
 
 
 class SqliteJournal(ShelfJournal):
@@ -29,7 +28,7 @@ class SqliteJournal(ShelfJournal):
         directory: str | Path,
         *,
         max_size_mib: int = 8192,
-        min_free_mib: int = 128,
+        min_free_mib: int = FLOOR // MIB,
         history: History | None = None,
         reserve_mib: int = SIZE // MIB,
         clock: Callable[[], int] = time.time_ns,
