@@ -5,6 +5,8 @@ A program that dies before it is ready fails the test at once, with the end of w
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import socket
 import subprocess
@@ -15,12 +17,22 @@ from types import TracebackType
 from typing import Self
 
 
+# Below the ports that the kernel gives to outgoing connections, and apart for each of the workers that share the tests:
+# a port that is free when we look has to be free when its program binds it.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+_PORTS = itertools.cycle(range(11_000 + 2_500 * _WORKER, 11_000 + 2_500 * (_WORKER + 1)))
+for _ in range(os.getpid() * 37 % 2_500):  # another run on this machine begins elsewhere
+    next(_PORTS)
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback interface that nobody listens on now, and that is not given out again soon."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the ports never end")
 
 
 def answers(port: int) -> bool:

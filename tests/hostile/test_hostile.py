@@ -32,7 +32,7 @@ from tests.program import eventually
 SIZE = 10  # records of each good request
 PACE = 0.01
 ROOM = 320 << 20  # bytes a gateway may grow by: the receivers' budget, the door's, and what the allocator keeps
-TRIES = 4
+TRIES = 6
 
 
 class Confined(Gateway):
