@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-
 # Below the ports that the kernel gives to outgoing connections, and apart for each of the workers that share the tests:
 # a port that is free when we look has to be free when its program binds it.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
