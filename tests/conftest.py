@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.peers.mode import mode
+
+
+def pytest_configure() -> None:
+    """A word that means nothing ends the run before it is shared among workers."""
+    mode()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options must be known before collection, so they stand here and not beside the tests that read them."""

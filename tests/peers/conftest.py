@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,17 +13,8 @@ import pytest
 
 from tests.peers.artefacts import COLLECTOR, Artefact
 from tests.peers.collector import Judge
+from tests.peers.mode import mode
 from tests.peers.prepare import COMMAND
-
-MODES = ("auto", "require", "skip")
-
-
-def mode() -> str:
-    """What OTELSIEM_PEERS asks for."""
-    chosen = os.environ.get("OTELSIEM_PEERS") or "auto"
-    if chosen not in MODES:
-        raise pytest.UsageError(f"OTELSIEM_PEERS is {chosen!r}; it can be {', '.join(MODES)}")
-    return chosen
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
