@@ -11,7 +11,9 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,7 +56,9 @@ def main() -> None:
         if args.write:
             report.put(args.write, name, text)
     if args.write:
-        report.put(args.write, "machine", f"{figures['machine']}.")
+        report.put(
+            args.write, "machine", f"{figures['machine']}; `python -m tests.benchmarks {shlex.join(sys.argv[1:])}`."
+        )
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

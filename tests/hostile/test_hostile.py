@@ -39,7 +39,7 @@ class Confined(Gateway):
     """A gateway that may have as many descriptors as a service gets by default."""
 
     def command(self, path: Path) -> list[str]:
-        return ["prlimit", "--nofile=1024:1024", *super().command(path)]
+        return ["sh", "-c", 'ulimit -n 1024 && exec "$0" "$@"', *super().command(path)]
 
 
 @dataclass
