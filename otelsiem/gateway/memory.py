@@ -1,8 +1,8 @@
 """How the C allocator of a gateway keeps memory: what one batch gave back, the next one takes.
 
-As it comes, glibc returns blocks of a megabyte to the kernel and gets them again for the next payload, zeroed page by
-page: 0.6 page faults per record, a fifth of all CPU (measured; with this 0.002, and 10 MB less resident, because one
-arena is not kept per thread). Where there is no glibc nothing is done.
+As it comes, glibc may return blocks of a megabyte to the kernel and get them again for the next payload, zeroed page by
+page: up to 0.6 page faults per record, depending on how payloads are built (measured; with this under 0.01, and 10 MB
+less resident, because no arena is kept per thread; ADR 8). Where there is no glibc nothing is done.
 """
 
 from __future__ import annotations

@@ -400,6 +400,29 @@ async def test_huge_headers_are_refused(bench: Bench) -> None:
     writer.close()
 
 
+async def test_a_flood_of_short_headers_is_refused(bench: Bench) -> None:
+    for count, status in ((150, b" 400 "), (250, b" 400 ")):
+        reader, writer = await bench.raw(
+            b"POST /v1/logs HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
+            + b"a: 1\r\n" * count
+            + b"content-length: 0\r\n\r\n"
+        )
+        assert status in await reader.read()
+        writer.close()
+        assert bench.refused("not_http") == (count > 200), count  # the first one's empty JSON is malformed, no more
+
+
+async def test_a_request_before_the_last_one_was_answered_ends_the_connection(bench: Bench) -> None:
+    one = b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: %d\r\n\r\n%s"
+    bench.door.gate.clear()
+    body = protobuf(1)
+    reader, writer = await bench.raw(one % (len(body), body) * 3)
+    assert b" 400 " in await reader.read()
+    bench.door.gate.set()
+    writer.close()
+    assert bench.refused("not_http") == 1
+
+
 async def test_the_budget_refuses_and_recovers() -> None:
     budget = Budget(100_000)
     async with Bench(budget=budget) as bench:

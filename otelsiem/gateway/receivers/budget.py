@@ -109,8 +109,9 @@ class Arrival:
         self._timeout = asyncio.timeout(longest)
 
     def end(self) -> None:
-        """It took too long."""
-        self._timeout.reschedule(0.0)
+        """It took too long. Until its task has run, one whose time is over still stands among the arriving."""
+        if not self._timeout.expired():
+            self._timeout.reschedule(0.0)
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()

@@ -50,6 +50,19 @@ def check_a_full_journal_refuses_and_recovers(subject: Subject) -> None:
     journal.close()
 
 
+def check_a_journal_in_which_nothing_waits_takes_records(subject: Subject) -> None:
+    """What was delivered leaves room at once: neither free pages nor the length of a log make a journal full."""
+    journal = subject.open(max_size_mib=1)
+    cursor = journal.attach("logs", "a")
+    noise = "".join(chr(0x4E00 + (n * 7919) % 20000) for n in range(60_000))
+    for n in range(40):  # 5 MiB in all, a tenth of one at a time
+        text = noise[n * 997 : n * 997 + 20_000]
+        sent = send(journal, Append("logs", [Group({}, Scope(), [Record(id=str(n), body=text)])]))
+        assert sent.error is None, n
+        settle(journal, borrow(journal, cursor))
+    journal.close()
+
+
 def check_too_much_in_flight_is_refused_at_once(subject: Subject) -> None:
     entered, go = threading.Event(), threading.Event()
 
