@@ -7,14 +7,18 @@ What would be unsafe to overlook (encryption, authentication, masking) is refuse
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
+from itertools import chain
 
-from otelsiem.config.dialect import destinations, exporters, processors, receivers, service
+from otelsiem.config import dialect
 from otelsiem.config.dialect.row import ACCEPTED, MAPPED, REFUSED, SAME, Row
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Node, Table
 
-TABLE: tuple[Row, ...] = (*receivers.ROWS, *processors.ROWS, *exporters.ROWS, *destinations.ROWS, *service.ROWS)
+_FILES = [import_module(f"{dialect.__name__}.{file.name}") for file in pkgutil.iter_modules(dialect.__path__)]
+TABLE: tuple[Row, ...] = tuple(chain.from_iterable(getattr(file, "ROWS", ()) for file in _FILES))
 
 IDS = frozenset({"receivers", "processors", "exporters", "connectors", "extensions"})
 
