@@ -1,69 +1,20 @@
-"""Every destination goes through the same public suite; a destination without a row here fails."""
+"""Every destination goes through the same public suite: `rows/<type>.py` holds the row of each, one without fails."""
 
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from otelsiem import destinations
-from otelsiem.destinations.console import Console
-from otelsiem.destinations.file import File
-from otelsiem.destinations.splunk_hec import SplunkHec
-from otelsiem.model.destination import Destination
 from otelsiem.testing import conformance
-
-TOKEN = "11111111-2222-3333-4444-planted00000"
-HEADER = "planted-header-value"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One destination in the configurations that differ in what they promise, and what its peer may say."""
-
-    made: tuple[Destination, ...]
-    secrets: tuple[str, ...] = ()
-    bodies: tuple[bytes, ...] = field(default=(), repr=False)
-
-
-def hec(**settings: object) -> SplunkHec:
-    return SplunkHec.model_validate(
-        {"endpoint": "https://splunk.example.com:8088", "token": TOKEN, "headers": {"X-Proxy-Key": HEADER}, **settings}
-    )
-
-
-HEC_BODIES = tuple(
-    b'{"text":"said","code":%d%s}' % (code, number)
-    for code in range(31)
-    for number in (
-        b"",
-        b',"invalid-event-number":0',
-        b',"invalid-event-number":1',
-        b',"invalid-event-number":2,"ackId":0',
-        b',"ackId":7',
-        b',"invalid-event-number":39',
-        b',"invalid-event-number":1000000',
-        b',"invalid-event-number":-1',
-        b',"invalid-event-number":"1"',
-    )
-)
-HEC_ACKS = (b'{"acks":{"0":false,"7":false}}', b'{"acks":{"8":true}}', b'{"acks":{"7":"true"}}')
+from tests.conformance.row import Row
 
 ROWS: dict[str, Row] = {
-    "splunk_hec": Row(
-        (
-            hec(),
-            hec(compression="none", max_request_bytes=2000, max_event_bytes=4000),
-            hec(index="audit-{tenant.id}", schema="event", fields=["user.id", "nested"], max_request_bytes=4096),
-            hec(ack=True),
-            hec(ack=True, endpoint=[f"https://splunk-{n}.example.com:8088" for n in range(3)]),
-        ),
-        (TOKEN, HEADER),
-        HEC_BODIES + HEC_ACKS,
-    ),
-    "file": Row((File(path="audit.jsonl"),)),
-    "console": Row((Console(), Console(color="always"))),
+    file.stem: import_module(f"tests.conformance.rows.{file.stem}").ROW
+    for file in sorted((Path(__file__).parent / "rows").glob("*.py"))
 }
 
 
