@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from otelsiem.delivery.judge import judge
 from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.destinations._settings import SETTINGS
-from otelsiem.formats.json import Product, events
+from otelsiem.formats.json import events
+from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload
 from otelsiem.model.duration import Duration
 from otelsiem.model.exchange import Answer, Exchange, Reply, WriteRequest

@@ -26,7 +26,7 @@ from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.destinations._settings import HttpClient, TemplateText, printable
 from otelsiem.formats.gzip import decompress
 from otelsiem.formats.hec import Schema, Style, envelopes
-from otelsiem.formats.json import Product
+from otelsiem.formats.speaker import Product
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Confirmation, Confirming, Encoded, HttpSettings, Limits, Moment, Payload
 from otelsiem.model.exchange import Answer, Exchange, Failure, HttpRequest, Reply, Request, Wait

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from otelsiem.formats.json import Event, Product, events
+from otelsiem.formats.json import Event, events
+from otelsiem.formats.speaker import Product
 from otelsiem.formats.values import text
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch

@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import astuple
 
-from otelsiem.formats.json import Event, Product, Shapes, Target, document, template, timestamps, until_the_second
+from otelsiem.formats.json import Event, Shapes, Target, document, template, timestamps, until_the_second
 from otelsiem.formats.layout import Layout, Layouts, Row, Signature, unharmed
+from otelsiem.formats.speaker import Product
 from otelsiem.formats.template import Template, fit
 from otelsiem.formats.values import text
 from otelsiem.formats.vocabulary import FROM_RESOURCE, OUTCOMES, spellings

@@ -15,14 +15,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
-from pydantic import Field
 
 from otelsiem.formats.shape import Pairs, Shape, shape
-from otelsiem.formats.values import PLAIN, safe, text
+from otelsiem.formats.speaker import NOBODY, Product, beyond, speaker
+from otelsiem.formats.values import PLAIN, safe
 from otelsiem.formats.vocabulary import FROM_RESOURCE, HEADS, NESTING, OUTCOMES, outcome
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record
@@ -30,12 +30,10 @@ from otelsiem.model.severity import SCALES, scale
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """Who speaks, from settings; what is empty is read from the resource."""
+class Style:
+    """How normalised events are written."""
 
-    vendor: Annotated[str, Field(description="vendor; empty: what the resource says")] = ""
-    product: Annotated[str, Field(description="product; empty: what the resource says")] = ""
-    version: Annotated[str, Field(description="version; empty: what the resource says")] = ""
+    product: Product = NOBODY
 
 
 class Target(msgspec.Struct, gc=False, omit_defaults=True):
@@ -114,7 +112,6 @@ Stamp: TypeAlias = Callable[[str], str]
 Shapes: TypeAlias = dict[tuple[str, ...], Shape]
 
 _encoder = msgspec.json.Encoder()
-_SPEAKER = ("service.namespace", "service.name", "service.version", "host.name")
 _NAMES = [row.name for row in SCALES]
 _MOVES = frozenset({"audit.record.id", "event_id", "event_type", "message"})  # heads that would only repeat a field
 
@@ -133,6 +130,11 @@ def documents(batch: Batch, at: Moment, product: Product, kind: type[E]) -> list
 def events(batch: Batch, at: Moment, product: Product) -> list[Event]:
     """The normalised events of a batch, in order."""
     return documents(batch, at, product, Event)
+
+
+def lines(batch: Batch, at: Moment, style: Style) -> list[bytes]:
+    """One line per record."""
+    return [_encoder.encode(event) for event in documents(batch, at, style.product, Event)]
 
 
 def timestamps() -> Stamp:
@@ -272,17 +274,9 @@ def template(group: Group, at: Moment, product: Product, kind: type[E]) -> E:
     for name, key in shape(known).moved:
         if name in FROM_RESOURCE:
             setattr(made, name, known[key])
-    speaker = {
-        "vendor": product.vendor or text(known.get("service.namespace")),
-        "product": product.product or text(known.get("service.name")),
-        "version": product.version or text(known.get("service.version")),
-        "hostname": text(known.get("host.name")) or at.host,
-    }
-    made.siem = _raw({key: value for key, value in speaker.items() if value})
-    said = dict(
-        zip(("service.namespace", "service.name", "service.version", "host.name"), speaker.values(), strict=True)
-    )
-    rest = {key: value for key, value in resource.items() if key not in said or value != said[key]}
+    said = speaker(known, product, at.host)
+    made.siem = _raw({key: value for key, value in said._asdict().items() if value})
+    rest = beyond(resource, said)
     made.resource = _raw(rest) if rest else None
     made.resource_schema_url = group.schema_url or None
     scope = group.scope

@@ -106,8 +106,25 @@ class StreamSettings:
 Wire: TypeAlias = HttpSettings | FileSettings | StreamSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a person choosing a destination wants to know, in a few words each; the matrix page prints them."""
+
+    title: str  # the product's own name
+    auth: str
+    batching: str
+    compression: str
+    partial: str  # what becomes of the others when one record is refused
+    idempotence: str  # what a payload that is sent twice does there
+    probe: str  # what `otelsiem test` proves before it sends a record
+    cannot: str  # what nobody can promise with this service
+
+
 class Destination(Protocol):
-    """A service and how to speak to it. A frozen pydantic model: its fields are the YAML keys."""
+    """A service and how to speak to it. A frozen pydantic model: its fields are the YAML keys.
+
+    Our own also have `traits: ClassVar[Traits]`; without it a destination has no row in the matrix.
+    """
 
     @property
     def limits(self) -> Limits: ...
@@ -150,3 +167,23 @@ class Confirms(Protocol):
         Delivered: confirmed, settle it. Retry or Hold: it could not be asked, nothing is known, ask again later.
         Reject or Split: the peer says that it has lost the payload, so send it again. Left out: not yet.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One thing that `otelsiem setup` looked after: what it is, and what came of it."""
+
+    what: str  # "index template otelsiem-audit"
+    outcome: Outcome  # Delivered: it is there now; its note says whether it was there before
+    request: Request | None = None  # what was asked for, for `--dry-run`
+
+
+Installing: TypeAlias = Generator[Request | Wait, Reply, Sequence[Installed]]
+
+
+@runtime_checkable
+class Installs(Protocol):
+    """The further half of a destination whose service wants preparing: templates, topics, streams."""
+
+    def setup(self, at: Moment) -> Installing:
+        """Make what is missing; what is there already is left as it is unless it is ours and older."""

@@ -10,11 +10,30 @@ from typing import NamedTuple
 from otelsiem.model.match import canonical
 
 
+class Technique(NamedTuple):
+    """What MITRE calls it, for events that are attacks whatever their record says."""
+
+    framework: str
+    tactic: str
+    tactic_name: str
+    technique: str
+    technique_name: str
+
+
 class Event(NamedTuple):
     """One row. A new column is a field with a default here."""
 
     name: str
     severity: int  # SeverityNumber that a record of this type has at least
+    category: str = ""  # in a person's words: CEF and LEEF
+    ecs_category: tuple[str, ...] = ()  # event.category and event.type: closed lists of ECS
+    ecs_type: tuple[str, ...] = ("info",)
+    ecs_kind: str = "event"
+    ocsf_class: int = 0  # class_uid; 0: the record decides (an action on an object, else Base Event)
+    ocsf_activity: int = 99
+    cim: tuple[str, ...] = ()  # tags of Splunk's data models
+    asim: str = ""  # Sentinel's schema
+    technique: Technique | None = None
 
 
 class Alias(NamedTuple):
@@ -24,34 +43,48 @@ class Alias(NamedTuple):
     decision: str = ""
 
 
+_INJECTION = Technique("MITRE ATLAS", "AML.TA0005", "Execution", "AML.T0051", "LLM Prompt Injection")
+_TAMPERING = Technique("MITRE ATT&CK", "TA0040", "Impact", "T1565", "Data Manipulation")
+
+_LOGIN, _THREAT = ("authentication",), ("intrusion_detection",)
+
 EVENTS: dict[str, Event] = {
     event.name: event
     for event in (
-        Event("authentication_failure", 13),
-        Event("authentication_success", 9),
-        Event("authorization_failure", 13),
-        Event("prompt_injection_attempt", 17),
-        Event("tenant_violation", 17),
-        Event("rate_limit_exceeded", 13),
-        Event("constitutional_hash_mismatch", 17),
-        Event("anomaly_detected", 13),
-        Event("suspicious_pattern", 13),
-        Event("policy_decision", 9),
-        Event("tool_call", 9),
-        Event("configuration_change", 10),
-        Event("server_registered", 9),
-        Event("error", 17),
-        Event("security_decision", 13),
+        Event("authentication_failure", 13, "Authentication", _LOGIN, ("start",), "event", 3002, 1,
+              ("authentication",), "Authentication"),
+        Event("authentication_success", 9, "Authentication", _LOGIN, ("start",), "event", 3002, 1,
+              ("authentication",), "Authentication"),
+        Event("authorization_failure", 13, "Authorization", ("api",), ("denied",), "event", 6003, 99,
+              ("change", "access"), "AuditEvent"),
+        Event("prompt_injection_attempt", 17, "Threat", _THREAT, ("denied",), "alert", 2004, 1,
+              ("attack", "ids"), "AuditEvent", _INJECTION),
+        Event("tenant_violation", 17, "Threat", _THREAT, ("denied",), "alert", 2004, 1,
+              ("attack", "ids"), "AuditEvent"),
+        Event("rate_limit_exceeded", 13, "Availability", ("api",), ("denied",), "event", 6003, 99, (), "AuditEvent"),
+        Event("constitutional_hash_mismatch", 17, "Integrity", _THREAT, ("change",), "alert", 2004, 1,
+              ("attack", "ids"), "AuditEvent", _TAMPERING),
+        Event("anomaly_detected", 13, "Anomaly", _THREAT, ("info",), "alert", 2004, 1, ("alert",), "AlertEvent"),
+        Event("suspicious_pattern", 13, "Anomaly", _THREAT, ("info",), "alert", 2004, 1, ("alert",), "AlertEvent"),
+        Event("policy_decision", 9, "Policy", ("api",), ("access",), "event", 6003, 99, (), "AuditEvent"),
+        Event("tool_call", 9, "Tool", ("api",), ("access",), "event", 6003, 99, (), "AuditEvent"),
+        Event("configuration_change", 10, "Configuration", ("configuration",), ("change",), "event", 3004, 3,
+              ("change",), "AuditEvent"),
+        Event("server_registered", 9, "Configuration", ("configuration",), ("creation",), "event", 3004, 1,
+              ("change",), "AuditEvent"),
+        Event("error", 17, "Application", ("web",), ("error",), "event", 6008, 99, (), ""),
+        Event("security_decision", 13, "Policy", ("api",), ("access",), "event", 6003, 99, (), "AuditEvent"),
         # typed families
-        Event("anomaly", 13),
-        Event("risk_assessment", 9),
-        Event("compliance_check", 9),
-        Event("telemetry", 9),
-        Event("workflow_execution", 9),
-        Event("security_event", 13),
-        Event("alert", 17),
+        Event("anomaly", 13, "Anomaly", _THREAT, ("info",), "alert", 2004, 1, ("alert",), "AlertEvent"),
+        Event("risk_assessment", 9, "Risk", ("threat",), ("indicator",), "enrichment", 2004, 1,
+              ("alert",), "AlertEvent"),
+        Event("compliance_check", 9, "Compliance", ("configuration",), ("info",), "state", 2003, 1, (), "AuditEvent"),
+        Event("telemetry", 9, "Telemetry", ("host",), ("info",), "metric", 0, 99, ("performance",), ""),
+        Event("workflow_execution", 9, "Workflow", ("process",), ("info",), "event", 6002, 99, (), "AuditEvent"),
+        Event("security_event", 13, "Security", _THREAT, ("info",), "event", 2004, 1, ("alert",), "AlertEvent"),
+        Event("alert", 17, "Alert", _THREAT, ("info",), "alert", 2004, 1, ("alert",), "AlertEvent"),
     )
-}
+}  # fmt: skip
 
 ALIASES: dict[str, Alias] = {
     "auth_failed": Alias("authentication_failure"),

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats.json import Product, events, timestamps
+from otelsiem.formats.json import events, timestamps
+from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope
 from otelsiem.model.severity import SCALES

@@ -165,6 +165,121 @@ def _hostile() -> Batch:
     )
 
 
+def _anomaly() -> Batch:
+    return _one(
+        Record(
+            id="0198c0de-0000-7000-8000-000000000007",
+            time=NOON + 5_000_000,
+            severity=17,
+            event="anomaly",
+            body="Unusual access pattern",
+            attributes={
+                "tenant.id": "tenant-123",
+                "gen_ai.agent.id": "agent-456",
+                "anomaly.type": "access_pattern",
+                "anomaly.severity": "high",
+                "anomaly.score": 0.93,
+                "anomaly.confidence": 0.8,
+                "detection.method": "isolation_forest",
+                "detection.detector": "behaviour-1",
+                "title": "Agent reads far more secrets than usual",
+                "description": "412 reads within one minute, 3 a day before",
+                "recommendations": ["revoke the agent's token", "look at its last prompt"],
+                "threat.tactic.id": "TA0006",
+                "threat.tactic.name": "Credential Access",
+                "threat.technique.id": "T1555",
+                "threat.technique.name": "Credentials from Password Stores",
+                "audit.target.id": "vault-1",
+                "audit.target.name": "production vault",
+                "audit.correlation.id": "c-9",
+                "audit.constitutional_hash": HASH,
+                "server.address": "2001:db8::7",
+            },
+        )
+    )
+
+
+def _risk() -> Batch:
+    return _one(
+        Record(
+            id="0198c0de-0000-7000-8000-000000000008",
+            time=NOON + 6_000_000,
+            severity=13,
+            event="risk_assessment",
+            body="Risk of agent-456 rose",
+            attributes={
+                "tenant.id": "tenant-123",
+                "gen_ai.agent.id": "agent-456",
+                "risk.total_score": 72.5,
+                "risk.level": "high",
+                "risk.previous_score": 40,
+                "risk.score_change": 32.5,
+                "risk_components.behaviour": 50.0,
+                "risk_components.exposure": 22.5,
+                "risk_factors": ["new tool", "outside working hours"],
+                "audit.constitutional_hash": HASH,
+            },
+        )
+    )
+
+
+def _compliance() -> Batch:
+    return _one(
+        Record(
+            id="0198c0de-0000-7000-8000-000000000009",
+            time=NOON + 7_000_000,
+            severity=10,
+            event="compliance_check",
+            body="",
+            attributes={
+                "title": "Nightly policy check",
+                "tenant.id": "tenant-123",
+                "compliance.is_compliant": False,
+                "compliance.score": 0.88,
+                "compliance.policies_total": 25,
+                "compliance.policies_passed": 22,
+                "compliance.policies_failed": 3,
+                "violations.critical_count": 1,
+                "violations.critical_policies": ["no-secrets-in-prompts"],
+                "security_rule.name": "baseline",
+                "security_rule.uuid": "6f5902ac-237e-4b57-9c1c-0a3f0f0e9a11",
+                "audit.correlation.id": "c-10",
+                "audit.constitutional_hash": HASH,
+            },
+        )
+    )
+
+
+def _tool() -> Batch:
+    return _one(
+        Record(
+            id="0198c0de-0000-7000-8000-00000000000a",
+            time=NOON + 8_000_000,
+            severity=9,
+            event="tool_call",
+            body="read_file was called",
+            attributes={
+                "tenant.id": "tenant-123",
+                "gen_ai.agent.id": "agent-456",
+                "gen_ai.agent.name": "researcher",
+                "audit.actor.type": "agent",
+                "gen_ai.tool.name": "read_file",
+                "gen_ai.tool.call.id": "call-1",
+                "mcp.method.name": "tools/call",
+                "audit.decision": "allow",
+                "audit.outcome": "success",
+                "client.address": "2001:db8::9",
+                "http.request.id": "r-1",
+                "http.request.method": "POST",
+                "url.full": "https://mcp.example.com/v1?token=x",
+                "process.pid": 4711,
+                "labels": {"a": {"b": [1, {"c": None}]}},
+            },
+            trace_id="5b8efff798038103d269b633813fc60c",
+        )
+    )
+
+
 def _empty() -> Batch:
     return _one(Record(), {}, Scope())
 
@@ -176,5 +291,9 @@ CASES: dict[str, Batch] = {
     "multiline": _multiline(),
     "huge": _huge(),
     "hostile": _hostile(),
+    "anomaly": _anomaly(),
+    "risk": _risk(),
+    "compliance": _compliance(),
+    "tool": _tool(),
     "empty": _empty(),
 }
