@@ -72,10 +72,9 @@ class Courier(threading.Thread):
 
     def _deliver(self, lease: Lease) -> Receipt:
         orders = self.orders
-        left_out = unmatched(orders.test, lease.batch) if orders.test is not None else []
-        if not left_out:
+        filtered = unmatched(orders.rules, lease.batch)
+        if not filtered:
             return self._drive(self._flow(lease, lease.attempts))
-        filtered = dict.fromkeys(left_out, orders.rule)
         kept = [index for index in range(lease.count) if index not in filtered]
         if not kept:
             return Receipt(filtered=filtered)

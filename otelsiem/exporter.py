@@ -58,7 +58,7 @@ class Exporter:
             tally,
             socket.gethostname(),
             str(uuid.uuid4()),
-            settings.match.compile() if settings.match is not None else None,
+            settings.match.rules() if settings.match is not None else (),
         )
         self._left, self._moved = (-1, -1), 0.0  # while draining: how many are left, and since when
         self._couriers = [Courier(n, self._orders, journal, cursor) for n in range(settings.couriers)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from otelsiem.delivery.policy import Policy
 from otelsiem.delivery.rate import Bucket
 from otelsiem.journal.journal import Lease
 from otelsiem.model.destination import Destination, Limits, Moment
-from otelsiem.model.match import Test
+from otelsiem.model.match import Rule
 from otelsiem.model.nodes import Nodes
 from otelsiem.model.outcome import Receipt
 from otelsiem.transport.transport import Transport
@@ -52,8 +52,7 @@ class Orders:
     tally: Tally
     host: str
     instance: str
-    test: Test | None = None
-    rule: str = "match"
+    rules: Sequence[Rule] = ()  # what a record must be like; without one all are taken
     clock: Callable[[], int] = time.time_ns
     bell: threading.Condition = field(default_factory=threading.Condition)
     rings: int = 0

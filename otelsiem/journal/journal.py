@@ -115,6 +115,7 @@ class ExporterCounts:
     due: int  # of the pending ones
     on_loan: int  # of the pending ones
     oldest: int  # ns: when the oldest pending record was taken; 0 = none
+    rules: Sequence[tuple[str, int]] = ()  # of the filtered ones: which rule left out how many, as far as is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def _counts(db: sqlite3.Connection, desk: DeskRow, line: LineRow) -> ExporterCou
         place.due,
         0,
         min(times, default=0),
+        place.rules,
     )
 
 

@@ -42,7 +42,7 @@ class Settlement:
     positions: Sequence[int] = ()  # settled due records
     dead: Sequence[DeadRow] = ()
     due: Sequence[DueRow] = ()
-    filtered: Sequence[int] = ()  # positions
+    filtered: Mapping[int, str] = field(default_factory=dict)  # position -> rule
     released: Sequence[Span] = ()
     released_due: Sequence[int] = ()
     unconfirmed: Mapping[Ticket, Lease] = field(default_factory=dict)  # stays on loan: nothing of it is written
@@ -66,7 +66,7 @@ def settlement(desk: Desk, loan: Loan, receipt: Receipt, now: int) -> Settlement
     dead = {index: death for index, death in receipt.dead.items() if index not in lent and index not in due}
     filtered = [i for i in receipt.filtered if i not in lent and i not in due and i not in dead]
     groups = _singles(lease, [*due, *dead])
-    made = Settlement(desk, filtered=[place(index) for index in filtered])
+    made = Settlement(desk, filtered={place(index): receipt.filtered[index] for index in filtered})
     made.due = [
         DueRow(place(i), later.at, later.attempts, later.reason, *_times(loan, i, now), seal(groups[i]))
         for i, later in due.items()

@@ -252,6 +252,7 @@ class ShelfJournal:
             place.due,
             on_loan,
             self._oldest(desk, place.low, following, place.due),
+            place.rules,
         )
 
     def _oldest(self, desk: Desk, low: int, following: int, due: int) -> int:

@@ -7,19 +7,23 @@ above `low`, apart from each other and ascending. Nothing is counted twice: sett
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import msgspec
 
 Span: TypeAlias = tuple[int, int]  # half-open
+Rules: TypeAlias = tuple[tuple[str, int], ...]  # the rules that left records out, and how many each
 
 MOST_RANGES = 1000  # per exporter; above, nothing new is lent
 MOST_DUE = 10_000  # above, the exporter holds
+MOST_RULES = 64  # of one exporter that are counted apart
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[Span, ...]).decode
+_decode_rules = msgspec.msgpack.Decoder(Rules).decode
 
 
 def total(spans: Iterable[Span]) -> int:
@@ -68,6 +72,7 @@ class State:
     filtered: int = 0
     purged: int = 0
     due: int = 0
+    rules: Rules = field(default=(), kw_only=True)  # of the filtered ones
 
     @property
     def settled(self) -> int:
@@ -96,31 +101,36 @@ class State:
         return without(spans, [(self.start, self.low), *self.ranges])
 
     def settle(
-        self, fresh: Sequence[Span], *, dead: int = 0, filtered: int = 0, purged: int = 0, due: int = 0
+        self, fresh: Sequence[Span], *, dead: int = 0, filtered: Sequence[str] = (), purged: int = 0, due: int = 0
     ) -> State:
-        """Settle spans that `fresh` returned; what is not said to have ended otherwise was delivered."""
+        """Settle spans that `fresh` returned; what is not said to have ended otherwise was delivered.
+
+        `filtered`: the rule of each record that one left out.
+        """
         low, ranges = _advance(self.low, self.ranges, fresh)
-        delivered = total(fresh) - dead - filtered - purged - due
+        delivered = total(fresh) - dead - len(filtered) - purged - due
         return State(
             self.start,
             low,
             ranges,
             self.delivered + delivered,
             self.dead + dead,
-            self.filtered + filtered,
+            self.filtered + len(filtered),
             self.purged + purged,
             self.due + due,
+            rules=_counted(self.rules, filtered),
         )
 
-    def leave_due(self, records: int, *, dead: int = 0, filtered: int = 0, purged: int = 0) -> State:
+    def leave_due(self, records: int, *, dead: int = 0, filtered: Sequence[str] = (), purged: int = 0) -> State:
         """Due records found their fate; what is not said to have ended otherwise was delivered."""
         return replace(
             self,
             due=self.due - records,
             dead=self.dead + dead,
-            filtered=self.filtered + filtered,
+            filtered=self.filtered + len(filtered),
             purged=self.purged + purged,
-            delivered=self.delivered + records - dead - filtered - purged,
+            delivered=self.delivered + records - dead - len(filtered) - purged,
+            rules=_counted(self.rules, filtered),
         )
 
     def revive(self, records: int) -> State:
@@ -133,10 +143,32 @@ class State:
     def packed_ranges(self) -> bytes:
         return _encode(self.ranges)
 
+    def packed_rules(self) -> bytes:
+        return _encode(self.rules)
+
+
+def unpacked_rules(packed: bytes) -> Rules:
+    """What `State.packed_rules` wrote; nothing when it is damaged: the count of all of them stands elsewhere."""
+    try:
+        return _decode_rules(packed)
+    except msgspec.MsgspecError:
+        return ()
+
 
 def unpacked_ranges(packed: bytes) -> tuple[Span, ...]:
     """What `State.packed_ranges` wrote."""
     return _decode(packed)
+
+
+def _counted(rules: Rules, more: Sequence[str]) -> Rules:
+    """With the rules that just left records out; those beyond the most are counted in no rule's name."""
+    if not more:
+        return rules
+    known = Counter(dict(rules))
+    for rule, records in Counter(more).items():
+        if rule in known or len(known) < MOST_RULES:
+            known[rule] += records
+    return tuple(sorted(known.items()))
 
 
 def _advance(low: int, ranges: tuple[Span, ...], fresh: Sequence[Span]) -> tuple[int, tuple[Span, ...]]:

@@ -17,7 +17,7 @@ from otelsiem.journal.reserve import Reserve
 from otelsiem.journal.room import free_room, shortage
 from otelsiem.journal.schema import PAGE, entry_sql, open_reader, open_writer
 from otelsiem.journal.shelf import DeadRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
-from otelsiem.journal.state import MOST_RANGES, State
+from otelsiem.journal.state import MOST_RANGES, Rules, State
 from otelsiem.journal.stock import mark, mark_of, oldest_of, stock
 from otelsiem.journal.turn import TURN
 from otelsiem.model.errors import JournalError
@@ -47,6 +47,7 @@ class Tables:
         self._reserve = Reserve(directory, reserve)
         self._db = open_writer(self._path)
         self._truncate = False
+        self._rules: dict[int, Rules] = {}  # by exporter id: what the table holds
         self._wal = WAL_MOST  # bytes, estimated; unknown at the start, so the first commit checkpoints
         self._used = self._free = 0
         self._size = 0
@@ -108,6 +109,7 @@ class Tables:
         self._wal += 4 * PAGE  # roots, pipeline, free list, pointer map
 
     def roll_back(self) -> None:
+        self._rules.clear()
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -135,6 +137,9 @@ class Tables:
             "UPDATE exporter SET start=?, low=?, ranges=?, delivered=?, dead=?, filtered=?, purged=?, due=? WHERE id=?",
             (place.start, *_place(place), desk),
         )
+        if place.rules != self._rules.get(desk, ()):
+            self._db.execute("INSERT OR REPLACE INTO rule VALUES(?,?)", (desk, place.packed_rules()))
+            self._rules[desk] = place.rules
 
     def save_memory(self, desk: int, memory: bytes) -> None:
         self._db.execute("UPDATE exporter SET memory=? WHERE id=?", (memory, desk))
@@ -146,6 +151,7 @@ class Tables:
     def drop_desk(self, desk: int) -> None:
         self._db.execute("DELETE FROM due WHERE exporter=?", (desk,))
         self._db.execute("DELETE FROM dead WHERE owner=?", (desk,))
+        self._db.execute("DELETE FROM rule WHERE exporter=?", (desk,))
         self._db.execute("DELETE FROM exporter WHERE id=?", (desk,))
 
     def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None:

@@ -170,7 +170,7 @@ class Transaction:
 
         dead = [row for row in made.dead if counts(row.position)]
         due = [row for row in made.due if counts(row.position)]
-        filtered = len([position for position in made.filtered if counts(position)])
+        filtered = [rule for position, rule in made.filtered.items() if counts(position)]
         self.shelf.add_dead(desk.id, dead)
         self.shelf.add_due(desk.id, due)
         if made.positions:

@@ -7,7 +7,7 @@ without regard to case and with `-`, `.` and space as `_`; event and tenant patt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
 from typing import Annotated, Any, TypeAlias
 
@@ -17,6 +17,7 @@ from otelsiem.model import severity
 from otelsiem.model.record import Batch, Record
 
 Test: TypeAlias = Callable[[Record, Mapping[str, Any]], bool]  # record, resource
+Rule: TypeAlias = tuple[str, Test]  # its name, in metrics
 
 
 def canonical(event: str) -> str:
@@ -57,32 +58,39 @@ class Match(BaseModel):
     all_: list[Match] | None = Field(None, alias="all", description="every one of these conditions holds")
     not_: Match | None = Field(None, alias="not", description="this condition does not hold")
 
-    def compile(self) -> Test:
-        """The condition as one callable."""
-        tests: list[Test] = []
+    def rules(self) -> list[Rule]:
+        """The conditions that must all hold, each under the name that what it leaves out is counted by."""
+        rules: list[Rule] = []
         if self.events is not None:
-            tests.append(_events(self.events))
+            rules.append(("match.events", _events(self.events)))
         if self.min_severity is not None:
-            tests.append(_severity(self.min_severity))
+            rules.append(("match.min_severity", _severity(self.min_severity)))
         if self.tenants is not None:
-            tests.append(_attribute("tenant.id", self.tenants))
-        tests += [_attribute(key, wanted) for key, wanted in (self.attributes or {}).items()]
+            rules.append(("match.tenants", _attribute("tenant.id", self.tenants)))
+        for key, wanted in (self.attributes or {}).items():
+            rules.append((f"match.attributes.{key}", _attribute(key, wanted)))
         if self.any_ is not None:
-            tests.append(_any([m.compile() for m in self.any_]))
-        tests += [m.compile() for m in self.all_ or ()]
+            rules.append(("match.any", _any([m.compile() for m in self.any_])))
+        rules += [("match.all", m.compile()) for m in self.all_ or ()]
         if self.not_ is not None:
-            tests.append(_not(self.not_.compile()))
+            rules.append(("match.not", _not(self.not_.compile())))
+        return rules
+
+    def compile(self) -> Test:
+        """All of them as one callable."""
+        tests = [test for _, test in self.rules()]
         return tests[0] if len(tests) == 1 else _all(tests)
 
 
-def unmatched(test: Test, batch: Batch) -> list[int]:
-    """The indices of the records that the condition leaves out."""
-    out: list[int] = []
-    at = 0
-    for group in batch:
-        resource = group.resource
-        out += [n for n, record in enumerate(group.records, at) if not test(record, resource)]
-        at += len(group.records)
+def unmatched(rules: Sequence[Rule], batch: Batch) -> dict[int, str]:
+    """The records that the conditions leave out, by index, each with the first one that does."""
+    out: dict[int, str] = {}
+    for name, test in reversed(rules):  # the first one writes last
+        at = 0
+        for group in batch:
+            resource = group.resource
+            out.update([(n, name) for n, record in enumerate(group.records, at) if not test(record, resource)])
+            at += len(group.records)
     return out
 
 

@@ -42,7 +42,8 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         "siem_events_filtered_total",
         "counter",
         (*_EACH, "rule"),
-        "Records left out by a rule the user wrote: by the exporter's `match` (rule `match`, kept in the journal), or"
+        "Records left out by a rule the user wrote: by a condition of the exporter's `match` (the first that does not"
+        " hold, for example `match.min_severity`; kept in the journal, which calls those of unknown rule `match`), or"
         " by a processor at the door (exporter empty, counted since the start).",
         "journal",
     ),

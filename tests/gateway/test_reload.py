@@ -220,7 +220,7 @@ def test_what_was_taken_is_not_changed_by_a_reload_and_match_works_at_delivery(t
         send(running, ["keep-2", "drop-2"])
         splunk.up()
         settled(running)
-        assert running.metric("siem_events_filtered_total", rule="match") == 2
+        assert running.metric("siem_events_filtered_total", rule="match.attributes.name") == 2
         settled(running)
         balance(running)
     stamped = {event.event["metadata"]["name"]: str(event.fields) + str(event.event) for event in splunk.events}

@@ -79,7 +79,7 @@ class Place(RuleBasedStateMachine):
         gone = without(loan, back)
         fresh = self.state.fresh(gone)
         assert fresh == gone, "what was on loan was not settled by anybody else"
-        self.state = self.state.settle(fresh, dead=len(by["x"]), filtered=len(by["f"]), due=len(by["u"]))
+        self.state = self.state.settle(fresh, dead=len(by["x"]), filtered=["rule"] * len(by["f"]), due=len(by["u"]))
         self.lending.settled(total(gone))
         self.settled |= set(numbers(gone))
         assert self.state.fresh(gone) == [], "a second settle finds nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,34 @@ def test_kinds_are_as_listed() -> None:
     for family in text_string_to_metric_families(metrics.page()[0].decode()):
         made = BY_NAME.get(family.name) or BY_NAME.get(f"{family.name}_total")
         assert made is None or (made.kind, made.sentence) == (family.type, family.documentation), family.name
+
+
+class Filtered(Stats):
+    """With the rules known of so many of the 100 records that were left out."""
+
+    def __init__(self, **known: int) -> None:
+        super().__init__()
+        self.rules = tuple((f"match.{rule}", records) for rule, records in known.items())
+
+    def __call__(self) -> JournalStats:
+        self.readings = 0
+        stats = super().__call__()
+        return replace(stats, exporters=[replace(stats.exporters[0], rules=self.rules)])
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({}, {"match": 100}),
+        ({"events": 60, "min_severity": 40}, {"match.events": 60, "match.min_severity": 40, "match": 0}),
+        ({"events": 60}, {"match.events": 60, "match": 40}),
+        ({"events": 60, "not": 41}, {"match": 100}),  # a repair has taken some back
+    ],
+)
+def test_p2_filtered_records_are_counted_by_rule_and_add_up(known: dict[str, int], shown: dict[str, int]) -> None:
+    found = samples(Metrics(Filtered(**known)))
+    rules = {dict(labels)["rule"]: value for (name, labels), value in found.items() if "events_filtered_total" in name}
+    assert rules == shown
 
 
 def test_events_are_counted() -> None:

@@ -79,6 +79,24 @@ def check_p2_released_records_are_lent_again_lowest_first(subject: Subject) -> N
     journal.close()
 
 
+def check_p2_each_rule_keeps_its_count(subject: Subject) -> None:
+    journal = subject.open()
+    cursor = journal.attach("logs", "a")
+    put(journal, numbered(10))
+    settle(journal, borrow(journal, cursor, 5), Receipt(filtered={0: "events", 1: "events", 3: "tenants"}))
+    rest = borrow(journal, cursor)
+    counts = settle(journal, rest, Receipt(filtered={0: "events"}, due={1: Later(subject.clock.now, "suspect", 1)}))
+    assert (counts.filtered, counts.rules) == (4, (("events", 3), ("tenants", 1)))
+    counts = settle(journal, borrow(journal, cursor), Receipt(filtered={0: "not"}))  # of the due ones
+    known = (("events", 3), ("not", 1), ("tenants", 1))
+    assert (counts.filtered, counts.rules) == (5, known)
+    journal.close()
+    if subject.durable:
+        again = subject.open()
+        assert again.counts(cursor).rules == known
+        again.close()
+
+
 def check_p2_every_record_has_one_fate(subject: Subject) -> None:
     journal = subject.open()
     cursor = journal.attach("logs", "a")
