@@ -14,6 +14,8 @@ from otelsiem.cli.print_config import print_config
 from otelsiem.cli.run import run
 from otelsiem.cli.schema import schema
 from otelsiem.cli.send import send
+from otelsiem.cli.setup import setup
+from otelsiem.cli.trial import try_exporters
 from otelsiem.cli.validate import validate
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ app.command()(run)
 app.command()(validate)
 app.command()(print_config)
 app.command()(send)
+app.command("test")(try_exporters)
+app.command()(setup)
 app.command()(schema)
 app.command()(components)
 app.add_typer(dead_letters.app, name="dead-letters")

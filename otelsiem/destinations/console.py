@@ -7,7 +7,7 @@ Colour needs to know whether the stream is a terminal, which a rule cannot: whoe
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -15,7 +15,7 @@ from otelsiem.delivery.judge import judge
 from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.destinations._settings import SETTINGS
 from otelsiem.formats.console import lines
-from otelsiem.model.destination import Encoded, Limits, Moment, Payload, StreamSettings
+from otelsiem.model.destination import Encoded, Limits, Moment, Payload, StreamSettings, Traits
 from otelsiem.model.exchange import Answer, Exchange, Reply, WriteRequest
 from otelsiem.model.outcome import Delivered, Hold, Outcome
 from otelsiem.model.record import Batch
@@ -25,6 +25,16 @@ class Console(BaseModel):
     """Events as readable lines on standard output or standard error."""
 
     model_config = SETTINGS
+    traits: ClassVar[Traits] = Traits(
+        title="A terminal: one readable line for every record",
+        auth="none",
+        batching="as they come",
+        compression="none",
+        partial="does not happen",
+        idempotence="shown twice",
+        probe="whether the stream can be written",
+        cannot="that somebody looks",
+    )
 
     color: Literal["auto", "always", "never"] = Field("auto", description="auto: when the stream is a terminal")
     stream: Literal["stdout", "stderr"] = Field("stdout", description="where the lines go")

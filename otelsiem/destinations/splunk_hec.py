@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zlib import crc32
 
 import msgspec
@@ -28,7 +28,7 @@ from otelsiem.formats.gzip import decompress
 from otelsiem.formats.hec import Schema, Style, envelopes
 from otelsiem.formats.speaker import Product
 from otelsiem.formats.template import Template
-from otelsiem.model.destination import Confirmation, Confirming, Encoded, HttpSettings, Limits, Moment, Payload
+from otelsiem.model.destination import Confirmation, Confirming, Encoded, HttpSettings, Limits, Moment, Payload, Traits
 from otelsiem.model.exchange import Answer, Exchange, Failure, HttpRequest, Reply, Request, Wait
 from otelsiem.model.outcome import Outcome, Ticket
 from otelsiem.model.record import Batch
@@ -57,6 +57,17 @@ class SplunkHec(HttpClient):
     `index`, `source`, `sourcetype` and `host` are templates (`audit-{tenant.id}`). With fields in `index`, each index
     gets requests of its own, so that one that is not allowed holds nobody else.
     """
+
+    traits: ClassVar[Traits] = Traits(
+        title="Splunk HTTP Event Collector, and what speaks its language (LogScale, Cribl Stream)",
+        auth="HEC token; client certificate",
+        batching="1,000 events, 1 MiB (at most 2) of a request; one request per index when `index` has fields",
+        compression="gzip over 1.5 KB; without it when the collector does not know it",
+        partial="what was indexed before it is not sent again; it alone becomes a dead letter, the others go on",
+        idempotence="indexed twice, with the same `event_id`; with `ack` only what was not confirmed is sent again",
+        probe="the health of the collector, then the token",
+        cannot="without `ack`: that what a collector took survives its crash; with and without: no copies",
+    )
 
     endpoint: Endpoints = Field(
         description="base URL of the collector (https://splunk.example.com:8088), or the whole URL; or a list of them"

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 PAGES = [ROOT / name for name in LISTED.split()]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-CALL = re.compile(r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|dead-letters)\b.*)")
+CALL = re.compile(
+    r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|test|setup|dead-letters)\b.*)"
+)
 ENVIRONMENT = {"SPLUNK_HEC_TOKEN": "from-the-environment", "DD_API_KEY": "x", "BILLING_TOKEN": "0123456789abcdef"}
 
 
@@ -55,7 +57,7 @@ def commands() -> Iterator[str]:
     for _, text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
             if found := re.search(
-                r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|dead-letters)\b.*)",
+                r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|test|setup|dead-letters)\b.*)",
                 line.partition("#")[0],
             ):
                 yield found[1].strip()
@@ -67,7 +69,20 @@ def test_commands_and_their_options_exist(command: str) -> None:
     names = [
         word
         for word in words[:2]
-        if word in {"run", "validate", "print-config", "send", "dead-letters", "list", "replay", "show", "purge"}
+        if word
+        in {
+            "run",
+            "validate",
+            "print-config",
+            "send",
+            "test",
+            "setup",
+            "dead-letters",
+            "list",
+            "replay",
+            "show",
+            "purge",
+        }
     ]
     told = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"}).output
     for option in re.findall(r"(?<!\S)--[a-z-]+", command):
