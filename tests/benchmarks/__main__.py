@@ -19,12 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import backlog, path, report, start
+from tests.benchmarks import backlog, isolation, path, report, start
 from tests.benchmarks.subjects import SUBJECTS
 from tests.peers.artefacts import COLLECTOR
 
 LESS = 1_000_000  # records of the Collector's outage: enough to see how it grows
-PARTS = ("path", "trouble", "start", "backlog")
+PARTS = ("path", "trouble", "isolation", "start", "backlog")
 
 
 def main() -> None:
@@ -37,6 +37,12 @@ def main() -> None:
     parts: dict[str, Callable[[], tuple[str, Sequence[Any]]]] = {
         "path": lambda: _path([*path.full_load(subjects, args.transport, args.batch, args.records)], args),
         "trouble": lambda: _path([*path.beside_trouble(subjects, args.transport, args.rate, args.seconds)], args),
+        "isolation": lambda: _isolation(
+            [
+                isolation.measure(dead, 1 if args.quick else 5, args.rate / 4, args.seconds, pinned=args.pin)
+                for dead in isolation.DEAD
+            ]
+        ),
         "start": lambda: _start(start.measure(args.backlog, 1 if args.quick else 5, subjects)),
         "backlog": lambda: _backlog(
             [
@@ -66,6 +72,10 @@ def main() -> None:
 def _path(scenes: Sequence[path.Scene], args: argparse.Namespace) -> tuple[str, Sequence[Any]]:
     rows = path.rounds_of(scenes, args.rounds, pinned=args.pin)
     return report.table(path.HEADS, [path.row(found) for found in rows]), rows
+
+
+def _isolation(rows: Sequence[isolation.Isolation]) -> tuple[str, Sequence[Any]]:
+    return report.table(isolation.HEADS, [list(asdict(r).values()) for r in rows]), rows
 
 
 def _start(rows: Sequence[start.Started]) -> tuple[str, Sequence[Any]]:
