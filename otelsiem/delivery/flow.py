@@ -231,9 +231,11 @@ class _Delivery:
         if not (outcome.delivered or outcome.rejected or outcome.held or outcome.accepted):
             self._backoff(piece, Retry(outcome.reason or "nothing was taken", outcome.after))
             return
-        taken = bool(outcome.delivered)
+        taken = bool(outcome.delivered) or outcome.took
         if outcome.delivered:
             self.watcher.sent(len(outcome.delivered))
+            if outcome.note:
+                self.watcher.noted(outcome.note)
         for ticket, mine in outcome.accepted.items():
             accepted = [indices[at] for at in mine]
             if accepted and confirming(self.destination):

@@ -46,10 +46,10 @@ def judge_http(answer: Answer, now: int) -> Outcome:
 
 
 def judge_failure(failure: Failure) -> Outcome:
-    """No answer at all: an unknown host, a bad certificate, a proxy's no wait for a person, the rest for the peer."""
+    """No answer at all: an unknown host, a bad certificate, no credentials wait for a person, the rest for the peer."""
     reason = f"{failure.kind}: {failure.detail}"
     match failure.kind:
-        case "resolve" | "proxy" | "tls" | "protocol":
+        case "resolve" | "proxy" | "tls" | "credentials" | "protocol":
             return Hold(reason)
         case "connect" | "reset" | "timeout" | "oversize" | "disk":
             return Retry(reason)

@@ -7,7 +7,8 @@ encoded by itself: the bad one is rejected, its neighbours are not harmed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from functools import partial
+from itertools import chain, repeat
 from typing import TypeAlias
 
 from otelsiem.formats.gzip import WORTHWHILE, compress
@@ -18,6 +19,7 @@ PIECE = 64  # records: what is built is still near the processor when it becomes
 
 Lines: TypeAlias = tuple[bytes, Sequence[str]]  # one line per record, each ends with \n; the payload keys or nothing
 Write: TypeAlias = Callable[[Batch], Lines]
+Entries: TypeAlias = tuple[Sequence[bytes], Sequence[str]]  # a complete entry per record; the payload keys or nothing
 
 
 def payloads(batch: Batch, write: Write, limits: Limits, *, gzip: bool = False) -> Encoded:
@@ -28,11 +30,23 @@ def payloads(batch: Batch, write: Write, limits: Limits, *, gzip: bool = False) 
     try:
         whole, keys = _written(batch, size, write)
     except (ValueError, TypeError, RecursionError):
-        return _cut(*_one_by_one(batch, write, size), limits, gzip=gzip)
+        return _cut(*_one_by_one(batch, partial(_line, write), size), limits, gzip=gzip)
     if not keys and size <= limits.records and (parts := _parts(whole, size, limits)):
         return Encoded(tuple([_payload(whole[part], indices, "", gzip=gzip) for part, indices in parts]))
     lines = whole.split(b"\n")[:-1]
     return _cut([*zip(range(size), lines, keys or repeat("", size), strict=True)], {}, limits, gzip=gzip)
+
+
+def entries(batch: Batch, write: Callable[[Batch], Entries], limits: Limits, *, gzip: bool = False) -> Encoded:
+    """The same where a record becomes more than one line (an action and a document): each entry ends as it must."""
+    size = count(batch)
+    try:
+        made = [write(cut(batch, start, start + PIECE)) for start in range(0, size, PIECE)]
+    except (ValueError, TypeError, RecursionError):
+        return _cut(*_one_by_one(batch, partial(_entry, write), size), limits, gzip=gzip, end=b"")
+    lines = chain.from_iterable([lines for lines, _ in made])
+    keys = [key for _, keys in made for key in keys] or repeat("", size)
+    return _cut([*zip(range(size), lines, keys, strict=True)], {}, limits, gzip=gzip, end=b"")
 
 
 def _written(batch: Batch, size: int, write: Write) -> Lines:
@@ -70,40 +84,54 @@ def _lines(whole: bytes, start: int, stop: int, left: int) -> int:
 _Line: TypeAlias = tuple[int, bytes, str]
 
 
-def _one_by_one(batch: Batch, write: Write, size: int) -> tuple[list[_Line], dict[int, str]]:
+def _line(write: Write, one: Batch) -> tuple[bytes, str]:
+    line, keys = write(one)
+    return line[:-1], keys[0] if keys else ""
+
+
+def _entry(write: Callable[[Batch], Entries], one: Batch) -> tuple[bytes, str]:
+    (entry,), keys = write(one)
+    return entry, keys[0] if keys else ""
+
+
+def _one_by_one(
+    batch: Batch, write: Callable[[Batch], tuple[bytes, str]], size: int
+) -> tuple[list[_Line], dict[int, str]]:
     lines: list[_Line] = []
     rejected: dict[int, str] = {}
     for index in range(size):
         try:
-            line, keys = write(cut(batch, index, index + 1))
+            line, key = write(cut(batch, index, index + 1))
         except UnicodeError:
             rejected[index] = "cannot be encoded: it holds text that is not valid Unicode"
         except (ValueError, TypeError, RecursionError) as error:
             rejected[index] = f"cannot be encoded: {type(error).__name__}"  # the message may hold the data
         else:
-            lines.append((index, line[:-1], keys[0] if keys else ""))
+            lines.append((index, line, key))
     return lines, rejected
 
 
-def _cut(lines: list[_Line], rejected: dict[int, str], limits: Limits, *, gzip: bool) -> Encoded:
+def _cut(
+    lines: list[_Line], rejected: dict[int, str], limits: Limits, *, gzip: bool, end: bytes = b"\n"
+) -> Encoded:
     made: list[Payload] = []
     for key, members in _by_key(lines).items():
         part: list[bytes] = []
         indices: list[int] = []
         size = 0
         for index, line in members:
-            length = len(line) + 1  # and its newline
+            length = len(line) + len(end)
             if limits.record_bytes is not None and length > limits.record_bytes:
                 rejected[index] = f"too large: {length} bytes, the limit for one event is {limits.record_bytes}"
                 continue
             if part and (size + length > limits.bytes or len(part) >= limits.records):
-                made.append(_payload(b"\n".join([*part, b""]), indices, key, gzip=gzip))
+                made.append(_payload(end.join([*part, b""]), indices, key, gzip=gzip))
                 part, indices, size = [], [], 0
             part.append(line)
             indices.append(index)
             size += length
         if part:
-            made.append(_payload(b"\n".join([*part, b""]), indices, key, gzip=gzip))
+            made.append(_payload(end.join([*part, b""]), indices, key, gzip=gzip))
     return Encoded(tuple(made), rejected)
 
 

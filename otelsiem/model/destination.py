@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from otelsiem.model.adapter import AdapterSettings
 from otelsiem.model.exchange import Exchange, Reply, Request, Wait
 from otelsiem.model.nodes import Nodes
 from otelsiem.model.outcome import Outcome, Ticket
@@ -68,6 +69,8 @@ class TlsSettings:
     verify: bool = True
     server_name: str = ""  # what the peer's certificate must name; "" = the host of the URL
     min_version: str = "1.2"  # "1.2" or "1.3"
+    fingerprint: str = ""  # SHA-256 of a certificate in the peer's chain (model/fingerprint.py): it alone is trusted
+    alpn: str = "http/1.1"  # what is spoken inside (RFC 7301); "" = that is not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,20 @@ class HttpSettings:
     connections: int = 64  # at once, to all peers together: an exporter has no more couriers
     idle_connections: int = 64  # kept open between requests; 0 = none
     idle_seconds: float = 90.0  # a connection unused for longer is not used again
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcSettings:
+    """How to open channels for gRPC calls. TLS verifies always, and speaks 1.2 or newer."""
+
+    timeout: float = 10.0  # total deadline of one call, seconds
+    tls: TlsSettings = TlsSettings()
+    max_reply: int = 4 << 20
+    keepalive_seconds: float = 0.0  # a ping after so long without data; 0 = none
+    keepalive_timeout: float = 20.0  # a ping unanswered for so long ends the connection
+    keepalive_idle: bool = False  # also while no call is under way
+    balancer: str = "round_robin"  # among the addresses of a name: round_robin or pick_first
+    authority: str = ""  # what calls say they are for; "" = the host of the URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,61 @@ class StreamSettings:
     stream: str = "stdout"
 
 
-Wire: TypeAlias = HttpSettings | FileSettings | StreamSettings
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Where tokens come from: OAuth 2.0 client credentials (RFC 6749 4.4)."""
+
+    url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+    ca_file: str = ""  # for the token endpoint; "" = the system's authorities
+
+
+@dataclass(frozen=True, slots=True)
+class Sasl:
+    """How we say who we are."""
+
+    mechanism: str  # PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
+    username: str = ""
+    password: str = field(repr=False, default="")
+    oauth: OAuth | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """One producer. What audit data needs is not here because it is not a choice: idempotent, acks of all in sync."""
+
+    brokers: tuple[str, ...]  # host:port
+    client_id: str = "otelsiem"
+    timeout: float = 60.0  # seconds until a message has arrived or is given back, every retry of the client included
+    tls: TlsSettings | None = None  # None = nothing is encrypted
+    sasl: Sasl | None = None
+    compression: str = "zstd"
+    compression_level: int = -1  # -1 = the codec's own default
+    max_message_bytes: int = 1_000_000  # of a message and of a batch of messages, before compression
+    linger: float = 0.005  # seconds that a batch waits for company
+    create_topics: bool = False  # let the broker create topics that do not exist
+    refresh: float = 300.0  # seconds between two looks at who leads what
+    canonical: bool = False  # broker names are aliases: resolve them to their canonical names first
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """A peer that is sent bytes and says nothing: a connection for each session (courier)."""
+
+    host: str
+    port: int
+    network: str = "tcp"  # or "udp"
+    tls: TlsSettings | None = None  # None = nothing is encrypted
+    timeout: float = 10.0  # seconds to connect and to shake hands
+    after: float = 3.0  # seconds a connection lives on before what the peer's kernel has of it counts as arrived
+    dead_after: float = 30.0  # seconds without an acknowledgement, or without taking a byte, that end a connection
+
+
+Wire: TypeAlias = (
+    HttpSettings | GrpcSettings | SocketSettings | FileSettings | StreamSettings | KafkaSettings | AdapterSettings
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +238,22 @@ class Confirms(Protocol):
         Delivered: confirmed, settle it. Retry or Hold: it could not be asked, nothing is known, ask again later.
         Reject or Split: the peer says that it has lost the payload, so send it again. Left out: not yet.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A setting that is allowed and wants to be known about: told when a configuration is read."""
+
+    key: str  # the setting
+    said: str
+    hint: str = ""
+
+
+@runtime_checkable
+class Cautions(Protocol):
+    """The further half of a destination some of whose settings cost something that a person should know."""
+
+    def cautions(self) -> Sequence[Caution]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """Different verdicts within one payload; every index of the payload stands in exactly one place."""
+    """Different verdicts within one payload; every index of the payload stands in exactly one place.
+
+    `took`: the destination took some of those named `rejected`, and does not say which (OTLP's partial success). Then
+    none of them is sent again; all are kept as dead letters.
+    """
 
     delivered: Sequence[int] = ()
     again: Sequence[int] = ()
@@ -73,6 +77,8 @@ class Partial:
     held: Mapping[int, str] = field(default_factory=dict)
     after: float = 0.0
     reason: str = ""  # why `again` has to go again
+    took: bool = False
+    note: str = ""  # of what was delivered, as in `Delivered`
 
 
 Outcome: TypeAlias = Delivered | Accepted | Partial | Retry | Split | Reject | Hold

@@ -12,9 +12,10 @@ from functools import partial
 
 from otelsiem.transport.call import Call, WireError
 from otelsiem.transport.connection import Connection, shut, why
+from otelsiem.transport.pinned import offered
 from otelsiem.transport.resolve import Address, Resolver
 from otelsiem.transport.target import Target
-from otelsiem.transport.tls import Trust, fault
+from otelsiem.transport.tls import Trust
 from otelsiem.transport.via import Via
 
 
@@ -28,11 +29,21 @@ class Connector:
 
     def open(self, target: Target, call: Call) -> Connection:
         """A connection to the target. Raises WireError."""
+        return Connection(self.reach(target, call), target.key)
+
+    def reach(self, target: Target, call: Call) -> socket.socket:
+        """The socket of a new connection, with TLS when the target asks for it. Raises WireError."""
+        if not target.encrypted:
+            return self._socket(target, call)
+        introduction = self._trust.introduction()
+        if introduction is not None:
+            self._meet(introduction, target, call)
+        return self._encrypt(self._socket(target, call), target.host, call)
+
+    def _socket(self, target: Target, call: Call) -> socket.socket:
         if self._via is None:
-            sock = self._reach(target.host, target.port, call)
-        else:
-            sock = self._tunnel(self._via, target, call)
-        return Connection(self._encrypt(sock, target.host, call) if target.encrypted else sock, target.key)
+            return self._reach(target.host, target.port, call)
+        return self._tunnel(self._via, target, call)
 
     def _tunnel(self, via: Via, target: Target, call: Call) -> socket.socket:
         with call.aside(via.peer):
@@ -55,6 +66,26 @@ class Connector:
                 call.remaining(None)  # raises when it was the deadline or an interrupt
         raise last
 
+    def _meet(self, context: ssl.SSLContext, target: Target, call: Call) -> None:
+        """See the peer's chain, on a connection of its own that carries nothing else."""
+        sock = self._socket(target, call)
+        try:
+            sock = context.wrap_socket(
+                sock, server_hostname=self._trust.name(target.host), do_handshake_on_connect=False
+            )
+            sock.settimeout(call.remaining(partial(shut, sock)))
+            try:
+                sock.do_handshake()
+            except ssl.SSLError:
+                if not offered(sock):  # it asks for a certificate of ours: it gets one when it has proven itself
+                    raise
+            self._trust.meet(offered(sock), call.peer)
+        except OSError as error:
+            call.remaining(None)
+            raise self._failure(error, call) from None
+        finally:
+            sock.close()
+
     def _encrypt(self, sock: socket.socket, host: str, call: Call) -> socket.socket:
         try:
             sock = self._trust.context().wrap_socket(
@@ -65,11 +96,19 @@ class Connector:
         except OSError as error:  # ssl.SSLError and TimeoutError are
             sock.close()
             call.remaining(None)
-            raise _handshake_failure(error, call) from None
+            raise self._failure(error, call) from None
         except BaseException:
             sock.close()
             raise
         return sock
+
+    def _failure(self, error: OSError, call: Call) -> WireError:
+        if isinstance(error, TimeoutError):
+            return WireError("timeout", f"{call.peer}: the deadline passed during the TLS handshake")
+        # A load balancer without a living server behind it accepts and hangs up: theirs, and over soon.
+        if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            return WireError("tls", f"{call.peer}: {self._trust.fault(error)}")
+        return WireError("reset", f"{call.peer}: the connection ended during the TLS handshake")
 
 
 def _connect(address: Address, call: Call, share: int) -> socket.socket:
@@ -90,12 +129,3 @@ def _connect(address: Address, call: Call, share: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _handshake_failure(error: OSError, call: Call) -> WireError:
-    if isinstance(error, TimeoutError):
-        return WireError("timeout", f"{call.peer}: the deadline passed during the TLS handshake")
-    # A load balancer without a living server behind it accepts and hangs up: theirs, and over soon.
-    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return WireError("tls", f"{call.peer}: {fault(error)}")
-    return WireError("reset", f"{call.peer}: the connection ended during the TLS handshake")

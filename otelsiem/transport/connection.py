@@ -45,7 +45,7 @@ class Connection:
         sock.setblocking(False)
         self._sock = sock
         self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
-        self._watch = _Watch(sock)
+        self._watch = Watch(sock)
         self._wake = partial(shut, sock)
         self._call: Call | None = None
         self._came = 0  # bytes read from a plain socket
@@ -146,7 +146,7 @@ class Connection:
         call.untouched = not call.reset and call.acked >= 0 and counts is not None and counts[1] == call.acked
 
 
-class _Watch:
+class Watch:
     """Whether a socket can be read or written, waiting for it."""
 
     def __init__(self, sock: socket.socket) -> None:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from otelsiem.model.destination import HttpSettings
-from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply, Request
+from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply, Request, SigV4
 from otelsiem.transport.call import Call, Calls, WireError
 from otelsiem.transport.connect import Connector
 from otelsiem.transport.cookies import Cookies
@@ -26,6 +27,10 @@ from otelsiem.transport.target import Target, target
 from otelsiem.transport.tls import Trust
 from otelsiem.transport.via import Via
 
+if TYPE_CHECKING:
+    from otelsiem.transport.credentials.aws import Signer
+
+REFUSED = frozenset({401, 403})
 CLOSING = 2.0  # seconds that `close` waits for interrupted requests to return
 
 
@@ -40,6 +45,7 @@ class HttpTransport:
         self._trust = Trust(settings.tls)
         self._via = Via(settings.proxy) if settings.proxy else None
         self._pool = Pool(Connector(self._trust, self._via), settings)
+        self._signers: dict[SigV4, Signer] = {}
 
     def perform(self, request: Request) -> Reply:
         if not isinstance(request, HttpRequest):
@@ -48,15 +54,10 @@ class HttpTransport:
             where = target(request.url)
         except ValueError:
             return Failure("protocol", "the URL cannot be used: it needs http: or https:, a host and plain characters")
-        try:
-            head = self._head(request, where)
-        except ValueError:  # its words could quote the header
-            return Failure("protocol", f"{where.peer}: a header of the request is not valid HTTP")
         deadline = monotonic() + self._settings.timeout
-        reply, repeatable = self._attempt(request, head, where, deadline)
-        if repeatable:
-            reply, _ = self._attempt(request, head, where, deadline)
-        return reply
+        if request.auth is not None:
+            return self._sign_and_send(request, request.auth, where, deadline)
+        return self._send(request, where, deadline)
 
     def interrupt(self) -> None:
         self._calls.stop()
@@ -66,6 +67,34 @@ class HttpTransport:
         # A socket is closed by the thread that uses it: closing it here could hit a descriptor already given away.
         if self._calls.wait_idle(CLOSING):
             self._pool.close()
+
+    def _sign_and_send(self, request: HttpRequest, auth: SigV4, where: Target, deadline: float) -> Reply:
+        """With a signature; refused once for what another signature could mend, with another."""
+        signer = self._signer(auth)
+        call = self._calls.begin(deadline, where.peer)  # while credentials are looked for
+        try:
+            ours, known = signer.sign(request, where, call)
+            reply = self._send(ours, where, deadline)
+            if isinstance(reply, Answer) and reply.status in REFUSED and signer.reconsider(reply, known, call):
+                ours, _ = signer.sign(request, where, call)
+                reply = self._send(ours, where, deadline)
+            return reply
+        except WireError as error:
+            return Failure(error.kind, error.detail)
+        except Exception as error:  # noqa: BLE001 - as in `_attempt`
+            return Failure("credentials", f"{where.peer}: cannot be signed: unexpected {type(error).__name__}")
+        finally:
+            self._calls.end(call)
+
+    def _send(self, request: HttpRequest, where: Target, deadline: float) -> Reply:
+        try:
+            head = self._head(request, where)
+        except ValueError:  # its words could quote the header
+            return Failure("protocol", f"{where.peer}: a header of the request is not valid HTTP")
+        reply, repeatable = self._attempt(request, head, where, deadline)
+        if repeatable:
+            reply, _ = self._attempt(request, head, where, deadline)
+        return reply
 
     def _attempt(self, request: HttpRequest, head: bytes, where: Target, deadline: float) -> tuple[Reply, bool]:
         """The reply, and whether the request may be sent once more."""
@@ -98,6 +127,11 @@ class HttpTransport:
             self._cookies.keep(request.session, where, told.cookies, time.time())
         return Answer(told.status, told.headers, body)
 
+    def _signer(self, auth: SigV4) -> Signer:
+        from otelsiem.transport.credentials.aws import Signer  # here: nobody else pays for it
+
+        return self._signers.get(auth) or self._signers.setdefault(auth, Signer(auth))
+
     def _head(self, request: HttpRequest, where: Target) -> bytes:
         headers, path = request.headers, where.path
         if self._via is not None and not where.encrypted:  # else the proxy reads nothing but CONNECT
@@ -107,5 +141,6 @@ class HttpTransport:
             headers = {name: value for name, value in headers.items() if name.lower() != "cookie"}
             headers["cookie"] = f"{own}; {cookie}" if own else cookie
         close = not self._settings.idle_connections
-        lines = self._lines(request.method, path, where.authority, tuple(headers.items()), close=close)
+        lines_of = self._lines if request.auth is None else request_lines  # no two signatures are the same
+        lines = lines_of(request.method, path, where.authority, tuple(headers.items()), close=close)
         return request_head(lines, request.method, len(request.body))

@@ -1,22 +1,25 @@
 """TLS for outgoing connections: whom we trust, who we say we are, and what a failed handshake says to a person.
 
-Guarantees: verification is off only when the settings say so; a `ca_file` replaces the system's authorities instead of
-adding to them; files are read again once they changed, and after every fault; a fault is one line that names it
-(expired, unknown CA, wrong host) and the file it is in, and never quotes a secret.
+Guarantees: verification is off only when the settings say so; a `ca_file` or a fingerprint replaces the system's
+authorities instead of adding to them; files are read again once they changed, and after every fault; a fault is one
+line that names it (expired, unknown CA, wrong host) and the file it is in, and never quotes a secret.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import certifi
 
 from otelsiem.model.destination import TlsSettings
 from otelsiem.transport.call import WireError
+from otelsiem.transport.pinned import named
 
 # OpenSSL's X509_V_ERR numbers (x509_vfy.h)
 _FAULTS = {
@@ -48,9 +51,22 @@ _REASONS = {
     "TLSV1_UNRECOGNIZED_NAME": "the peer does not know this host name",
 }
 
+_UNKNOWN_CA = frozenset({18, 19, 20, 21})
+
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 _State: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+
+
+class Connected(ssl.SSLSocket):
+    """For contexts of ours: CPython's own leaves a socket open whose peer has gone before it could be wrapped."""
+
+    def getpeername(self) -> Any:
+        try:
+            return super().getpeername()
+        except OSError:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, "the peer has gone") from None
 
 
 class Trust:
@@ -61,6 +77,7 @@ class Trust:
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         self._state: _State = ()
+        self._authority: bytes | None = None  # the certificate that the fingerprint names, once a peer has shown it
 
     def name(self, host: str) -> str:
         """What the certificate of this host must name; also sent to it (SNI)."""
@@ -73,25 +90,51 @@ class Trust:
             context = self._context
             if context is None or state != self._state:
                 self._context = None
-                context = client_context(self._settings)
+                context = client_context(self._settings, self._authority)
                 self._context, self._state = context, state
             return context
 
     def forget(self) -> None:
         """A handshake failed: an operator may mend it in a way that no file shows."""
-        self._context = None
+        with self._lock:
+            self._context = self._authority = None
+
+    def introduction(self) -> ssl.SSLContext | None:
+        """For a handshake that only shows the peer's chain to `meet`; None when nothing has to be known beforehand."""
+        settings = self._settings
+        if not settings.fingerprint or not settings.verify or self._authority is not None:
+            return None
+        return _unverified(_context(settings))  # without our certificate: nobody has proven yet who asks for it
+
+    def meet(self, chain: Sequence[bytes], peer: str) -> None:
+        """Trust the certificate that the fingerprint names from now on. Raises WireError when it is not in the chain.
+
+        That it stands there proves nothing of the peer, anybody can show a public certificate: the handshakes to come
+        do, which take it for their only authority.
+        """
+        authority = named(self._settings.fingerprint, chain, peer)
+        with self._lock:
+            self._context, self._authority = None, authority
+
+    def fault(self, error: ssl.SSLError) -> str:
+        """What went wrong in a handshake with `context`."""
+        if self._settings.fingerprint and getattr(error, "verify_code", 0) in _UNKNOWN_CA:
+            return (
+                "the peer's certificate is not from the authority with the fingerprint, though that was shown: "
+                "is the fingerprint that of the CA which signed it? else somebody is in between"
+            )
+        return fault(error)
 
 
-def client_context(settings: TlsSettings) -> ssl.SSLContext:
-    """A context for clients. Raises WireError that names the file."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = _VERSIONS[settings.min_version]
-    context.set_alpn_protocols(["http/1.1"])
+def client_context(settings: TlsSettings, authority: bytes | None = None) -> ssl.SSLContext:
+    """A context for clients; with a fingerprint it trusts `authority` alone. Raises WireError that names the file."""
+    context = _context(settings)
     for name, path in _files(settings).items():
         _readable(name, path)
     if not settings.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        _unverified(context)
+    elif settings.fingerprint:
+        _pin(context, authority)
     elif settings.ca_file:
         _trust(context, settings.ca_file)
     elif _system_has_authorities():
@@ -109,6 +152,31 @@ def fault(error: ssl.SSLError) -> str:
         return _FAULTS.get(error.verify_code, f"the certificate was not accepted: {error.verify_message}")
     reason = error.reason or ""
     return _REASONS.get(reason, f"handshake failed: {reason.replace('_', ' ').lower() or 'no reason given'}")
+
+
+def _context(settings: TlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = Connected
+    context.minimum_version = _VERSIONS[settings.min_version]
+    if settings.alpn:
+        context.set_alpn_protocols([settings.alpn])
+    return context
+
+
+def _unverified(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _pin(context: ssl.SSLContext, authority: bytes | None) -> None:
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the fingerprint may be that of an intermediate
+    if authority is None:
+        return  # nobody is trusted yet
+    try:
+        context.load_verify_locations(cadata=authority)
+    except ssl.SSLError as error:
+        raise WireError("tls", f"the certificate with the fingerprint cannot be used: {_said(error)}") from None
 
 
 def _files(settings: TlsSettings) -> dict[str, str]:

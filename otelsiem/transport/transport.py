@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Protocol, assert_never
 
-from otelsiem.model.destination import FileSettings, HttpSettings, StreamSettings, Wire
+from otelsiem.model.adapter import AdapterSettings
+from otelsiem.model.destination import (
+    FileSettings,
+    GrpcSettings,
+    HttpSettings,
+    KafkaSettings,
+    SocketSettings,
+    StreamSettings,
+    Wire,
+)
 from otelsiem.model.exchange import Reply, Request
 
 
@@ -35,6 +44,14 @@ def open_transport(wire: Wire) -> Transport:
             from otelsiem.transport.http import HttpTransport
 
             return HttpTransport(wire)
+        case GrpcSettings():
+            from otelsiem.transport.grpc import GrpcTransport
+
+            return GrpcTransport(wire)
+        case SocketSettings():
+            from otelsiem.transport.socket import SocketTransport
+
+            return SocketTransport(wire)
         case FileSettings():
             from otelsiem.transport.file import FileTransport
 
@@ -43,5 +60,13 @@ def open_transport(wire: Wire) -> Transport:
             from otelsiem.transport.stream import StreamTransport
 
             return StreamTransport(wire)
+        case KafkaSettings():
+            from otelsiem.transport.kafka import KafkaTransport
+
+            return KafkaTransport(wire)
+        case AdapterSettings():
+            from otelsiem.transport.adapter import AdapterTransport
+
+            return AdapterTransport(wire)
         case _:
             assert_never(wire)

@@ -19,12 +19,20 @@ class Pair:
 
 
 class Authority:
-    """The CA; `file` is its own certificate."""
+    """The CA; `file` is its own certificate, signed by itself or by the authority above it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, above: Authority | None = None) -> None:
         self.directory = directory
         self.file = directory / "ca.pem"
-        self._run("req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA", *_KEY)
+        if above is None:
+            self._run(
+                "req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA", *_KEY
+            )
+            return
+        (directory / "ca.ext").write_text("basicConstraints=critical,CA:TRUE\n")
+        self._run("req", "-keyout", "ca.key", "-out", "ca.csr", "-subj", "/CN=Test CA below", *_KEY)
+        signed = ("-CA", str(above.file), "-CAkey", str(above.directory / "ca.key"), "-CAcreateserial")
+        self._run("x509", "-req", "-in", "ca.csr", *signed, "-extfile", "ca.ext", "-out", "ca.pem", "-days", "2")
 
     def pair(self, name: str, alternative: str, *when: str) -> Pair:
         """A certificate for this subject alternative name."""

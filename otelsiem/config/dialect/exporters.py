@@ -32,11 +32,7 @@ ROWS: tuple[Row, ...] = (
         _CONSOLE,
     ),
     Row("exporters.debug|logging.output_paths", REFUSED, "write stream: stdout or stream: stderr"),
-    Row("exporters.otlp|otlp_grpc|otlp_http|otel_arrow", REFUSED,
-        "nothing sends OTLP onwards in this version; let the Collector in front send to both"),
-    Row("exporters.elasticsearch", REFUSED, _LATER.format(agent="Filebeat or Elastic Agent")),
-    Row("exporters.opensearch", REFUSED, _LATER.format(agent="Fluent Bit or Data Prepper")),
-    Row("exporters.datadog", REFUSED, _LATER.format(agent="the Datadog Agent")),
+    Row("exporters.otel_arrow", REFUSED, "write an otlp exporter: whoever takes OTel Arrow takes OTLP"),
     Row("exporters.syslog", REFUSED, _LATER.format(agent="rsyslog or syslog-ng")),
     Row("exporters.loki", REFUSED, _LATER.format(agent="Grafana Alloy")),
     Row("exporters.sumologic", REFUSED, _LATER.format(agent="the Sumo Logic collector")),
@@ -46,7 +42,7 @@ ROWS: tuple[Row, ...] = (
     Row("exporters.azure_monitor|azure_data_explorer|azure_blob|azure_event_hub", REFUSED,
         _LATER.format(agent="the Azure Monitor agent")),
     Row(
-        "exporters.aws_s3|aws_kinesis|aws_emf|kafka|pulsar|rabbitmq|clickhouse|influxdb|dataset|coralogix|logz_io"
+        "exporters.aws_s3|aws_kinesis|aws_emf|pulsar|rabbitmq|clickhouse|influxdb|dataset|coralogix|logz_io"
         "|logic_monitor|mezmo|sentry|cassandra|doris|alibaba_cloud_log_service|tencent_cloud_log_service|bmc_helix"
         "|honeycomb_marker|stef|faro|sematext|alertmanager",
         REFUSED,
