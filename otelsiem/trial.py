@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar, assert_never
 from otelsiem.delivery.advice import advice
 from otelsiem.delivery.awaiting import confirming
 from otelsiem.model.destination import Confirms, Destination, Moment
-from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply, Request, Wait
+from otelsiem.model.exchange import Answer, Failure, GrpcRequest, HttpRequest, Reply, Request, Wait
 from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split, Ticket
 from otelsiem.model.record import Batch, Group, Record, Scope
 from otelsiem.transport.target import target
@@ -60,7 +60,10 @@ class Trial:
         yield _reached(failure, seconds) if failure else Step("reach", ok=True, said=said, seconds=seconds)
         if failure:
             return
-        yield (asked := _step("ask", outcome, "it is well and takes our credentials", seconds))
+        noted = isinstance(outcome, Delivered) and outcome.note  # which may be that nobody was asked for credentials
+        yield (
+            asked := _step("ask", outcome, "it is well" if noted else "it is well and takes our credentials", seconds)
+        )
         if asked.ok and record is not None:
             yield from self._deliver([Group({"service.name": "otelsiem"}, Scope("otelsiem"), [record])])
 
@@ -107,7 +110,7 @@ class Trial:
 
     def _converse(self, conversation: Conversation[T]) -> T:
         def perform(request: Request) -> Reply:
-            if isinstance(request, HttpRequest):
+            if isinstance(request, HttpRequest | GrpcRequest):
                 self._peer = target(request.url).peer
             self._replies.append(reply := self.transport.perform(request))
             return reply

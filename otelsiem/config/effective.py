@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from otelsiem import __version__
 from otelsiem.config import command_line, defaults
-from otelsiem.config.environment import VARIABLES
 from otelsiem.config.load import Loaded
 from otelsiem.config.read import shown
 from otelsiem.config.secrets import Steps, scalars
 from otelsiem.config.sources import Sources
 from otelsiem.config.substitute import redacted
 from otelsiem.config.tree import Items, Leaf, Node, Place, Table, dotted, empty, leaves
+from otelsiem.config.variables import VARIABLES
 from otelsiem.model.secret import SHOWN, redact
 from otelsiem.processors.constitution import Constitution
 

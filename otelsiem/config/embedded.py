@@ -6,14 +6,15 @@ wrote down is not opened to the network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otelsiem.config import environment
 from otelsiem.config.dotenv import Environment
-from otelsiem.config.environment import TOKEN, TRUTHS, URL, VARIABLES
+from otelsiem.config.environment import TRUTHS
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Node, Place, Table, build, merge, nested
+from otelsiem.config.variables import DESTINATIONS, VARIABLES, Asked, Variable, absent, reaches
 
 FOLDER = "otelsiem-data"
 
@@ -22,77 +23,85 @@ def tree(env: Environment, report: Report) -> Table:
     """The embedded configuration, as if it had been typed."""
     given = environment.read(env, report)
     environment.explain(env, report)
-    wanted = _splunk_wanted(given, env, report)
-    root: Node = build(_base(splunk=wanted), Place())
+    _explain_absent(given, env, report)
+    exporters = ["file", *[one.type for one in DESTINATIONS if _wanted(one, given, env, report)]]
+    root: Node = build(_base(exporters), Place())
     for variable in VARIABLES:
         leaf = given.get(variable.name)
         if leaf is None or not variable.key or variable.key.endswith(".enabled"):
             continue
-        head, id_, *steps = variable.key.split(".")
-        for exporter in _exporters(splunk=wanted):
-            if id_ in {"*", exporter}:
-                root = merge(root, nested([head, exporter, *steps], leaf, leaf.place))
+        head, _, *steps = variable.key.split(".")
+        reached = [exporter for exporter in exporters if reaches(variable, exporter)]
+        if reached and variable.beside and variable.beside not in given:
+            _explain_alone(variable, env, report)
+            continue
+        for exporter in reached:
+            root = merge(root, nested([head, exporter, *steps], leaf, leaf.place))
     assert isinstance(root, Table)
     return root
 
 
-def _exporters(*, splunk: bool) -> list[str]:
-    return ["file", "splunk_hec"] if splunk else ["file"]
-
-
-def _base(*, splunk: bool) -> dict[str, Any]:
+def _base(ids: Sequence[str]) -> dict[str, Any]:
     rotation = {"max_megabytes": 100}  # no max_backups: audit records are not deleted unless somebody says so
-    ids = _exporters(splunk=splunk)
     return {
         "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
         "processors": {"severity": {}},
         "exporters": {"file": {"path": f"{FOLDER}/events.jsonl", "rotation": rotation}},
         "service": {
             "journal": {"type": "sqlite", "directory": FOLDER},
-            "pipelines": {"logs": {"receivers": ["otlp"], "processors": ["severity"], "exporters": ids}},
+            "pipelines": {"logs": {"receivers": ["otlp"], "processors": ["severity"], "exporters": list(ids)}},
         },
     }
 
 
-def _splunk_wanted(given: Mapping[str, Leaf], env: Environment, report: Report) -> bool:
-    """Whether there is a Splunk exporter; a variable that it needs and that is missing is a problem."""
-    reason = _reason(given, env, report)
+def _wanted(one: Asked, given: Mapping[str, Leaf], env: Environment, report: Report) -> bool:
+    """Whether there is an exporter to it; a variable that it needs and that is missing is a problem."""
+    reason = _reason(one, given, env, report)
     if not reason:
         return False
-    missing = [name for name in (URL, TOKEN) if name not in given]
+    missing = [name for name in one.needs if name not in given]
     for name in missing:
         report.problem(env.place(reason), name, f"is missing, while {reason} is set", f"set it, or unset {reason}")
     return not missing
 
 
-def _reason(given: Mapping[str, Leaf], env: Environment, report: Report) -> str:
-    """The variable that turns Splunk on, or "": the most particular one decides."""
+def _reason(one: Asked, given: Mapping[str, Leaf], env: Environment, report: Report) -> str:
+    """The variable that turns it on, or "": the most particular one decides."""
 
     def says(name: str) -> bool | None:
         return TRUTHS[given[name].text] if name in given else None
 
     if says("SIEM_ENABLED") is False:
         return ""
-    kind = given["SIEM_TYPE"].text if "SIEM_TYPE" in given else ""
-    absent = environment.absent(kind)
-    if absent:
-        said = f"has no effect: this version has no destination {absent.title}"
-        report.warning(env.place("SIEM_TYPE"), "SIEM_TYPE", said)
-    if says("SIEM_SPLUNK_ENABLED") is not None:
-        return "SIEM_SPLUNK_ENABLED" if says("SIEM_SPLUNK_ENABLED") else ""
-    if kind == "file":
-        return ""
-    if kind == "splunk":
-        return "SIEM_TYPE"
-    named = next((name for name in (URL, TOKEN) if name in given), "")
+    if says(one.switch) is not None:
+        return one.switch if says(one.switch) else ""
+    if types := [type_ for type_ in _types(given) if not absent(type_)]:
+        return "SIEM_TYPE" if one.type in types else ""
+    named = next((name for name in one.needs if name in given), "")
     if not named:
-        _explain_useless(given, env, report)
+        _explain_useless(one, given, env, report)
     return named
 
 
-def _explain_useless(given: Mapping[str, Leaf], env: Environment, report: Report) -> None:
-    """Nobody turned Splunk off, and nobody turned it on: its other variables wait for nothing."""
+def _types(given: Mapping[str, Leaf]) -> list[str]:
+    """What SIEM_TYPE names."""
+    return str(given["SIEM_TYPE"].value).split(",") if "SIEM_TYPE" in given else []
+
+
+def _explain_absent(given: Mapping[str, Leaf], env: Environment, report: Report) -> None:
+    enabled = "SIEM_ENABLED" not in given or TRUTHS[given["SIEM_ENABLED"].text]
+    for found in filter(None, map(absent, _types(given) if enabled else [])):
+        said = f"has no effect: this version has no destination {found.title}"
+        report.warning(env.place("SIEM_TYPE"), "SIEM_TYPE", said)
+
+
+def _explain_useless(one: Asked, given: Mapping[str, Leaf], env: Environment, report: Report) -> None:
+    """Nobody turned it off, and nobody turned it on: its other variables wait for nothing."""
     for variable in VARIABLES:
         name, key = variable.name, variable.key
-        if name in given and key.startswith(environment.SPLUNK) and not key.endswith(".enabled"):
-            report.warning(env.place(name), name, f"has no effect without {URL} and {TOKEN}")
+        if name in given and key.startswith(one.path) and not key.endswith(".enabled"):
+            report.warning(env.place(name), name, f"has no effect without {' and '.join(one.needs)}")
+
+
+def _explain_alone(variable: Variable, env: Environment, report: Report) -> None:
+    report.warning(env.place(variable.name), variable.name, f"has no effect without {variable.beside}")

@@ -1,4 +1,4 @@
-"""The environment variables that configure a gateway without a file: one table, which the docs print.
+"""The environment variables that configure a gateway without a file, read, and what there is to say about them.
 
 Guarantees: a wrong value names its variable and what was expected and never shows itself; a variable that has no exact
 counterpart here is accepted, and one line says what it means instead. Beside `--config` they mean nothing, which is
@@ -9,90 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from enum import Enum
 
 from otelsiem.config.dotenv import Environment
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Place
+from otelsiem.config.variables import ABSENT, BOTH, DESTINATIONS, RETIRED, VARIABLES, Kind, Variable, absent, asked
 
-SPLUNK = "exporters.splunk_hec"
-URL, TOKEN = "SPLUNK_HEC_URL", "SPLUNK_HEC_TOKEN"
+FILE = "file"  # SIEM_TYPE: no destination but the local file
 
 TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-
-
-class Kind(Enum):
-    """What a variable holds; the value says what is expected of it."""
-
-    TEXT = "text"
-    TRUTH = "true or false"
-    COUNT = "a whole number, 1 or more"
-    NUMBER = "a whole number, 0 or more"
-    SECONDS = "a number of seconds, more than 0"
-    DESTINATION = "splunk or file"
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable. `key`: what it stands for in YAML, `*` for every exporter, "" for nothing."""
-
-    name: str
-    kind: Kind
-    key: str
-    sentence: str
-    words: tuple[str, str] = ("true", "false")  # what true and false are in YAML
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """A destination that this version has not got, and how its variables ask for it."""
-
-    type: str
-    title: str
-    words: tuple[str, ...]  # for SIEM_TYPE
-    asking: tuple[str, ...]  # variables that mean it
-    others: tuple[str, ...]  # which mean nothing alone
-
-
-VARIABLES: tuple[Variable, ...] = (
-    Variable("SIEM_ENABLED", Kind.TRUTH, f"{SPLUNK}.enabled", "false: no destination but the local file"),
-    Variable("SIEM_TYPE", Kind.DESTINATION, f"{SPLUNK}.enabled", "splunk: wants its variables; file: only the file"),
-    Variable("SIEM_SPLUNK_ENABLED", Kind.TRUTH, f"{SPLUNK}.enabled", "decides about Splunk, whatever SIEM_TYPE says"),
-    Variable(URL, Kind.TEXT, f"{SPLUNK}.endpoint", "with the token it turns Splunk on"),
-    Variable(TOKEN, Kind.TEXT, f"{SPLUNK}.token", "with the URL it turns Splunk on"),
-    Variable("SPLUNK_INDEX", Kind.TEXT, f"{SPLUNK}.index", "unset: the token's own"),
-    Variable("SPLUNK_SOURCETYPE", Kind.TEXT, f"{SPLUNK}.sourcetype", "unset: `_json`"),
-    Variable("SPLUNK_VERIFY_SSL", Kind.TRUTH, f"{SPLUNK}.tls.insecure_skip_verify", "false: any certificate will do",
-             ("false", "true")),
-    Variable("SIEM_BATCH_SIZE", Kind.COUNT, "exporters.*.sending_queue.batch.max_size", "records in one request"),
-    Variable("SIEM_BATCH_TIMEOUT_SECONDS", Kind.SECONDS, "exporters.*.sending_queue.batch.flush_timeout",
-             "how long a record waits for company"),
-    Variable("SIEM_TIMEOUT_SECONDS", Kind.SECONDS, f"{SPLUNK}.timeout", "total time for one request"),
-    Variable("SIEM_COMPRESS_PAYLOADS", Kind.TRUTH, f"{SPLUNK}.compression", "`gzip` or `none`", ("gzip", "none")),
-    Variable("HTTPX_MAX_CONNECTIONS", Kind.COUNT, f"{SPLUNK}.max_conns_per_host", "connections at once"),
-    Variable("HTTPX_MAX_KEEPALIVE", Kind.COUNT, f"{SPLUNK}.max_idle_conns", "connections kept open between requests"),
-    Variable("SIEM_MAX_QUEUE_SIZE", Kind.NUMBER, "",
-             "no effect: the queue is the journal, bounded by `service.journal.max_size_mib`; nothing is dropped"),
-    Variable("SIEM_RETRY_ATTEMPTS", Kind.NUMBER, "",
-             "no effect: retries never end; `exporters.<id>.retry_on_failure.max_retries` would make dead letters"),
-)  # fmt: skip
-
-ABSENT: tuple[Absent, ...] = (
-    Absent("datadog", "Datadog", ("datadog",), ("DATADOG_API_KEY", "SIEM_DATADOG_ENABLED"),
-           ("DATADOG_APP_KEY", "DATADOG_SITE", "DATADOG_SERVICE", "DATADOG_SOURCE", "DATADOG_ENV", "DATADOG_VERSION",
-            "DATADOG_TAGS", "DATADOG_RATE_LIMIT_PER_SECOND", "DATADOG_RATE_LIMIT_BURST")),
-    Absent("cloudwatch", "CloudWatch Logs", ("cloudwatch", "aws", "aws_cloudwatch"), ("CLOUDWATCH_LOG_GROUP",),
-           ("CLOUDWATCH_LOG_STREAM", "AWS_REGION", "AWS_USE_INSTANCE_ROLE")),
-    Absent("sentinel", "Microsoft Sentinel", ("sentinel", "azure", "azure_sentinel"), ("AZURE_DCE_ENDPOINT",),
-           ("AZURE_DCR_ID", "AZURE_STREAM_NAME")),
-    Absent("gcp_logging", "Google Cloud Logging", ("gcp", "google", "gcp_logging"), ("GCP_PROJECT_ID",),
-           ("GCP_LOG_NAME", "GCP_CREDENTIALS_PATH", "GCP_USE_WORKLOAD_IDENTITY")),
-)  # fmt: skip
-
-# contracts/azure-logs-ingestion.md: the HTTP Data Collector API and its shared keys ended in 2026
-_REPLACED = "set AZURE_DCE_ENDPOINT, AZURE_DCR_ID and AZURE_STREAM_NAME instead: Logs Ingestion knows no shared keys"
-RETIRED = dict.fromkeys(("AZURE_WORKSPACE_ID", "AZURE_SHARED_KEY"), _REPLACED)
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -121,15 +46,10 @@ def explain(env: Environment, report: Report) -> None:
     for name, instead in RETIRED.items():
         if env.values.get(name):
             report.problem(env.place(name), name, "belongs to an API that has ended", instead)
-    for absent in ABSENT:
-        for name in absent.asking:
+    for one in ABSENT:
+        for name in one.asking:
             if env.values.get(name) and TRUTHS.get(env.values[name].strip().lower(), True):
-                report.warning(env.place(name), name, f"has no effect: this version has no destination {absent.title}")
-
-
-def absent(word: str) -> Absent | None:
-    """The destination that a SIEM_TYPE means and that is not there."""
-    return next((one for one in ABSENT if word in one.words), None)
+                report.warning(env.place(name), name, f"has no effect: this version has no destination {one.title}")
 
 
 def ignored(env: Environment, used: Collection[str], report: Report) -> None:
@@ -145,9 +65,10 @@ def reference() -> str:
     rows = [
         f"| `{v.name}` | {f'`{v.key}`' if v.key else 'nothing'} | {v.kind.value} | {v.sentence} |" for v in VARIABLES
     ]
-    absent = [f"| {a.title} | {_listed(a.asking)} | {_listed(a.others)} |" for a in ABSENT]
+    on = [f"| {d.title} | `{d.type}` | {_listed(d.needs)} | `{d.switch}` |" for d in DESTINATIONS]
+    gone = [f"| {a.title} | {_listed(a.asking)} | {_listed(a.others)} |" for a in ABSENT]
     retired = [f"`{name}` is refused: {instead}." for name, instead in RETIRED.items()]
-    return _PAGE.format(rows="\n".join(rows), absent="\n".join(absent), retired="\n".join(retired))
+    return _PAGE.format(rows="\n".join(rows), asked="\n".join(on), absent="\n".join(gone), retired="\n".join(retired))
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -158,7 +79,7 @@ def _placed(leaf: Leaf, name: str, place: Place) -> Leaf:
     return Leaf(leaf.value, leaf.text, place, leaf.plain, f"${{env:{name}}}", source=leaf.source)
 
 
-def _leaf(value: str | int | bool, text: str, source: str = "", *, plain: bool = True) -> Leaf:
+def _leaf(value: str | float | bool, text: str, source: str = "", *, plain: bool = True) -> Leaf:
     return Leaf(value, text, Place(), plain, source=source or text)
 
 
@@ -187,10 +108,21 @@ def _seconds(_: Variable, text: str) -> Leaf | None:
     return _leaf(f"{text}s", f"{text}s") if fits else None
 
 
+def _rate(_: Variable, text: str) -> Leaf | None:
+    fits = _SECONDS.fullmatch(text) is not None and float(text) > 0
+    return _leaf(float(text), text) if fits else None
+
+
 def _destination(_: Variable, text: str) -> Leaf | None:
-    word = re.sub(r"[- ]", "_", text.lower())
-    word = "splunk" if word == "splunk_hec" else word
-    return _leaf(word, word) if word in {"splunk", "file"} or absent(word) else None
+    """One destination or several, by their types; those that are not there by the word that was used."""
+    types: list[str] = []
+    for part in re.split(r"[,+]", text.lower()):
+        word = re.sub(r"[- ]", "_", part.strip())
+        one = asked(word)
+        if not (one or absent(word) or word in {FILE, "both"}):
+            return None
+        types += BOTH if word == "both" else [one.type if one else word]
+    return _leaf(",".join(dict.fromkeys(types)), text)
 
 
 _READERS: Mapping[Kind, Callable[[Variable, str], Leaf | None]] = {
@@ -198,6 +130,7 @@ _READERS: Mapping[Kind, Callable[[Variable, str], Leaf | None]] = {
     Kind.TRUTH: _truth,
     Kind.COUNT: _whole(1),
     Kind.NUMBER: _whole(0),
+    Kind.RATE: _rate,
     Kind.SECONDS: _seconds,
     Kind.DESTINATION: _destination,
 }
@@ -215,11 +148,15 @@ they stand for. With `--config` they have no effect, except where the file asks 
 |---|---|---|---|
 {rows}
 
-`exporters.*` is every exporter of the embedded configuration: `file`, and `splunk_hec` when it is on. True and false
-may also be written 1 and 0, yes and no, on and off.
+`exporters.*` is every exporter of the embedded configuration: `file`, and each of `exporters.<destination>` that is
+on. True and false may also be written 1 and 0, yes and no, on and off. `SIEM_TYPE` may name several, with commas.
 
-Splunk is on when `SPLUNK_HEC_URL` and `SPLUNK_HEC_TOKEN` are set, unless `SIEM_ENABLED` or `SIEM_SPLUNK_ENABLED` is
-false or `SIEM_TYPE` is `file`. When `SIEM_SPLUNK_ENABLED` is true or `SIEM_TYPE` is `splunk`, both must be set.
+| destination | exporter | on when these are set | its own switch |
+|---|---|---|---|
+{asked}
+
+Each is on when all its variables are set, unless `SIEM_ENABLED` or its own switch is false, or `SIEM_TYPE` names only
+others. When its switch is true, `SIEM_TYPE` names it or some of its variables are set, all of them must be.
 
 ## Destinations that this version has not got
 

@@ -52,12 +52,18 @@ def _template(value: str) -> str:
 TemplateText = Annotated[str, AfterValidator(_template)]
 
 
+def header_name(value: str) -> str:
+    """The name of a header that a person may set."""
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError(f"{value!r}: a header name has letters, digits and hyphens only")
+    if value.lower() in _OURS:
+        raise ValueError(f"the header {value} is set by the exporter itself")
+    return value
+
+
 def _headers(value: Mapping[str, Secret]) -> Mapping[str, Secret]:
     for name, secret in value.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: a header name has letters, digits and hyphens only")
-        if name.lower() in _OURS:
-            raise ValueError(f"the header {name} is set by the exporter itself")
+        header_name(name)
         if not printable(secret.get_secret_value()):
             raise ValueError(f"the value of the header {name} has characters that a header cannot carry")
     return value
@@ -108,6 +114,17 @@ def _host_name(value: str) -> str:
     return value
 
 
+def known_in_tls(data: Any) -> Any:
+    """A `tls` block without the Collector's other keys: refused with a hint, or dropped because they change nothing."""
+    if not isinstance(data, dict):
+        return data
+    for key, instead in REFUSED.items():
+        if data.get(key) not in (None, False, "", []):  # their defaults say nothing
+            raise ValueError(f"{key} is not supported: {instead}")
+    dropped = {"insecure", "reload_interval", *REFUSED}  # files are read again when they change, without a timer
+    return {key: value for key, value in data.items() if key not in dropped}
+
+
 class Tls(BaseModel):
     """Whom we trust, and who we say we are. Files are read again when they change."""
 
@@ -125,16 +142,10 @@ class Tls(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _collector_keys(cls, data: Any) -> Any:
-        """The Collector's other keys: refused with a hint, or dropped because they change nothing."""
-        if not isinstance(data, dict):
-            return data
-        if data.get("insecure") is True:
+        """The Collector's other keys; without TLS is what an endpoint with http:// is."""
+        if isinstance(data, dict) and data.get("insecure") is True:
             raise ValueError("insecure: write http:// in the endpoint instead")
-        for key, instead in REFUSED.items():
-            if data.get(key) not in (None, False, "", []):  # their defaults say nothing
-                raise ValueError(f"{key} is not supported: {instead}")
-        dropped = {"insecure", "reload_interval", *REFUSED}  # files are read again when they change, without a timer
-        return {key: value for key, value in data.items() if key not in dropped}
+        return known_in_tls(data)
 
     @model_validator(mode="after")
     def _pair(self) -> Tls:

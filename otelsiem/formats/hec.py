@@ -17,7 +17,7 @@ from msgspec import Raw
 from msgspec.structs import astuple
 
 from otelsiem.formats.json import Event, Shapes, Target, document, template, timestamps, until_the_second
-from otelsiem.formats.layout import Layout, Layouts, Row, Signature, unharmed
+from otelsiem.formats.layout import Layout, Layouts, Row, Signature, layout, unharmed
 from otelsiem.formats.speaker import Product
 from otelsiem.formats.template import Template, fit
 from otelsiem.formats.values import text
@@ -78,7 +78,7 @@ class Indexed(msgspec.Struct, gc=False, omit_defaults=True):
 
 _NAMES, _CIM_NAMES = [row.name for row in SCALES], [row.cim for row in SCALES]
 FEW = 3  # records in a group: for fewer, finding the layout costs more than it saves
-_LAYOUTS = Layouts(256)  # for the process: what is made for a shape serves all batches
+_LAYOUTS = Layouts(256, layout)  # for the process: what is made for a shape serves all batches
 _SOURCE, _SOURCETYPE, _PRODUCT = Template("otelsiem:{event}"), Template("_json"), Product()
 
 

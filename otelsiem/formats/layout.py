@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -51,22 +51,25 @@ class Layout(NamedTuple):
     careful: Pick | None  # what must be `unharmed` for a record to be written this way
 
 
-class Layouts:
+L = TypeVar("L")
+
+
+class Layouts(Generic[L]):
     """The layouts of a process: at most `size`, so that senders who invent shapes cannot fill the memory.
 
     When it is full, only every 64th newcomer gets in, for the one that was not asked for longest: a flood of shapes
     then costs little and the layouts in use stay. Calls of several threads do no harm: each step is one call in C.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[tuple[object, ...], Layout | None] = OrderedDict()
+    def __init__(self, size: int, make: Callable[[Sequence[str], Sequence[type], Sequence[Any]], L | None]) -> None:
+        self._size, self._make = size, make
+        self._kept: OrderedDict[tuple[object, ...], L | None] = OrderedDict()
         self._away = 0
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, signature: Signature, said: tuple[str, ...]) -> Layout | None:
+    def get(self, signature: Signature, said: tuple[Any, ...]) -> L | None:
         """The layout for this signature in a group whose resource says this; None: there is none."""
         key = (signature, said)
         try:
@@ -76,7 +79,7 @@ class Layouts:
             return self._new(key, signature, said)
         return found
 
-    def _new(self, key: tuple[object, ...], signature: Signature, said: tuple[str, ...]) -> Layout | None:
+    def _new(self, key: tuple[object, ...], signature: Signature, said: tuple[Any, ...]) -> L | None:
         half = len(signature) // 2
         if (
             half > MOST_KEYS
@@ -89,7 +92,7 @@ class Layouts:
             if self._away % 64:
                 return None
             self._kept.popitem(last=False)
-        made = self._kept[key] = layout(signature[:half], signature[half:], said)
+        made = self._kept[key] = self._make(signature[:half], signature[half:], said)
         return made
 
 
@@ -112,12 +115,12 @@ def layout(keys: Sequence[str], types: Sequence[type], said: Sequence[str]) -> L
     careful = [n for n, kind in enumerate(types) if kind in _CAREFUL]
     try:
         return Layout(
-            make=_struct([*_HEAD, *main, *_TAIL, *_CIM], {"siem": "_siem"}),
-            attributes=_pick([at[name] for name in main]),
-            metadata=_metadata(plan.rest, where),
-            pivots=_pick([*texts, flat.get("src_ip", none), flat.get("outcome", none)]),
-            target=_pick([target.get(name, none) for name in _TARGET]) if target else None,
-            careful=_pick(careful) if careful else None,
+            make=struct_type([*_HEAD, *main, *_TAIL, *_CIM], {"siem": "_siem"}),
+            attributes=picker([at[name] for name in main]),
+            metadata=metadata_of(plan.rest, where),
+            pivots=picker([*texts, flat.get("src_ip", none), flat.get("outcome", none)]),
+            target=picker([target.get(name, none) for name in _TARGET]) if target else None,
+            careful=picker(careful) if careful else None,
         )
     except (ValueError, UnicodeError):  # a key that cannot be a field's name: quotes, control characters
         return None
@@ -128,15 +131,15 @@ def unharmed(value: Any) -> bool:
     return isfinite(value) if type(value) is float else PLAIN.issuperset(map(type, value))
 
 
-def _metadata(rest: tuple[str, ...] | None, where: Mapping[str, int]) -> Callable[[Mapping[str, Any], Row], Any]:
+def metadata_of(rest: tuple[str, ...] | None, where: Mapping[str, int]) -> Callable[[Mapping[str, Any], Row], Any]:
     """The attributes that do not move: all of them as they are, or a struct of the rest."""
     if rest is None:
         return lambda attributes, _row: attributes
-    make, pick = _struct(rest), _pick([where[key] for key in rest])
+    make, pick = struct_type(rest), picker([where[key] for key in rest])
     return lambda _attributes, row: make(*pick(row))
 
 
-def _struct(names: Sequence[str], spelled: Mapping[str, str] | None = None) -> Callable[..., msgspec.Struct]:
+def struct_type(names: Sequence[str], spelled: Mapping[str, str] | None = None) -> Callable[..., msgspec.Struct]:
     """A struct type with these fields, which leaves out what is None; attribute keys are no names in Python."""
     fields: list[tuple[str, Any, Any]] = [(f"f{n}", Any, None) for n in range(len(names))]
     spelled = spelled or {}
@@ -144,7 +147,7 @@ def _struct(names: Sequence[str], spelled: Mapping[str, str] | None = None) -> C
     return msgspec.defstruct("Laid", fields, rename=rename, omit_defaults=True, gc=False)
 
 
-def _pick(places: Sequence[int]) -> Pick:
+def picker(places: Sequence[int]) -> Pick:
     """These values as a tuple, whatever their number is."""
     if not places:
         return lambda _row: ()

@@ -111,6 +111,11 @@ def test_what_is_printed_is_the_same_configuration_wherever_it_lies(
             "SIEM_TIMEOUT_SECONDS": "7", "SIEM_COMPRESS_PAYLOADS": "no", "HTTPX_MAX_CONNECTIONS": "3",
             "HTTPX_MAX_KEEPALIVE": "2",
         },
+        {
+            "DATADOG_API_KEY": "0" * 32, "DATADOG_SITE": "datadoghq.eu", "DATADOG_VERSION": "1.10",
+            "DATADOG_TAGS": "team:iam,tier:1", "DATADOG_RATE_LIMIT_PER_SECOND": "1.5",
+            "DATADOG_RATE_LIMIT_BURST": "20", "SIEM_TIMEOUT_SECONDS": "7",
+        },
     ],
 )  # fmt: skip
 def test_the_embedded_configuration_is_printed_with_its_variables(

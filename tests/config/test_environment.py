@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from otelsiem.config import discover
-from otelsiem.config.environment import ABSENT, RETIRED, VARIABLES, reference
+from otelsiem.config.environment import reference
 from otelsiem.config.load import load
 from otelsiem.config.model import Config
 from otelsiem.config.sources import Sources
+from otelsiem.config.variables import ABSENT, RETIRED, VARIABLES
+from otelsiem.destinations.datadog import Datadog
 from otelsiem.destinations.splunk_hec import SplunkHec
 from otelsiem.model.errors import ConfigError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "environment.md"
+DATADOG = {"DATADOG_API_KEY": "0123456789abcdef0123456789abcdef"}
 SPLUNK = {"SPLUNK_HEC_URL": "https://splunk:8088", "SPLUNK_HEC_TOKEN": "t0ken"}
 SECRET = "hunter22-planted"
 
@@ -48,10 +51,25 @@ def test_the_url_and_the_token_turn_splunk_on() -> None:
     assert config.warnings == ()
 
 
-def value(config: Config, key: str) -> Any:
-    """What stands at a key of the Splunk exporter, in whichever half of it."""
-    exporter, *steps = config.exporters["splunk_hec"], *key.split(".")
-    found: Any = exporter.destination if hasattr(exporter.destination, steps[0]) else exporter.settings
+def test_the_key_alone_turns_datadog_on() -> None:
+    config = configured(**DATADOG)
+    destination = config.exporters["datadog"].destination
+    assert isinstance(destination, Datadog)
+    assert destination.api.key.get_secret_value() == DATADOG["DATADOG_API_KEY"]
+    assert destination.api.site == "datadoghq.com"
+    assert config.service.pipelines["logs"].exporters == ["file", "datadog"]
+    assert config.warnings == ()
+
+
+def test_both_are_on_at_once() -> None:
+    config = configured(**SPLUNK, **DATADOG)
+    assert config.service.pipelines["logs"].exporters == ["file", "splunk_hec", "datadog"]
+
+
+def value(config: Config, key: str, exporter: str = "splunk_hec") -> Any:
+    """What stands at a key of an exporter, in whichever half of it."""
+    made, *steps = config.exporters[exporter], *key.split(".")
+    found: Any = made.destination if hasattr(made.destination, steps[0]) else made.settings
     for step in steps:
         found = getattr(found, step)
     return found
@@ -78,6 +96,53 @@ def value(config: Config, key: str) -> Any:
 def test_each_variable_has_its_effect(name: str, text: str, key: str, expected: object) -> None:
     config = configured(**SPLUNK, **{name: text})
     assert value(config, key) == expected
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "expected"),
+    [
+        ("DATADOG_SITE", "datadoghq.eu", "api.site", "datadoghq.eu"),
+        ("DATADOG_SERVICE", "auth", "service", "auth"),
+        ("DATADOG_SOURCE", "acgs", "source", "acgs"),
+        ("DATADOG_ENV", "prod", "env", "prod"),
+        ("DATADOG_VERSION", "1.10", "version", "1.10"),
+        ("DATADOG_TAGS", "team:iam, tier:1", "tags", ("team:iam", "tier:1")),
+        ("DATADOG_TAGS", "team", "tags", ("team",)),
+        ("DATADOG_RATE_LIMIT_PER_SECOND", "0.5", "rate_limit.events_per_second", 0.5),
+        ("DATADOG_RATE_LIMIT_PER_SECOND", "100", "rate_limit.burst", None),
+        ("SIEM_BATCH_SIZE", "500", "sending_queue.batch.max_size", 500),
+        ("SIEM_BATCH_TIMEOUT_SECONDS", "0.25", "sending_queue.batch.flush_timeout", 0.25),
+        ("SIEM_TIMEOUT_SECONDS", "7", "timeout", 7),
+        ("SIEM_COMPRESS_PAYLOADS", "false", "compression", "none"),
+        ("HTTPX_MAX_CONNECTIONS", "3", "max_conns_per_host", 3),
+        ("HTTPX_MAX_KEEPALIVE", "2", "max_idle_conns", 2),
+    ],
+)
+def test_each_variable_of_datadog_has_its_effect(name: str, text: str, key: str, expected: object) -> None:
+    config = configured(**DATADOG, **{name: text})
+    assert value(config, key, "datadog") == expected
+    assert config.warnings == ()
+
+
+def test_a_burst_belongs_to_a_rate() -> None:
+    rate = {"DATADOG_RATE_LIMIT_PER_SECOND": "10", "DATADOG_RATE_LIMIT_BURST": "50"}
+    assert value(configured(**DATADOG, **rate), "rate_limit.burst", "datadog") == 50
+    del rate["DATADOG_RATE_LIMIT_PER_SECOND"]
+    config = configured(**DATADOG, **rate)
+    assert said(config) == ["DATADOG_RATE_LIMIT_BURST: has no effect without DATADOG_RATE_LIMIT_PER_SECOND"]
+    assert config.exporters["datadog"].settings.rate_limit is None
+
+
+EACH = {v.name: v.key.removeprefix("exporters.<destination>.") for v in VARIABLES if ".<destination>." in v.key}
+
+
+@pytest.mark.parametrize("name", [name for name, key in EACH.items() if key != "enabled"])
+def test_what_is_meant_for_every_destination_reaches_both_and_not_the_file(name: str) -> None:
+    text = "false" if name == "SIEM_COMPRESS_PAYLOADS" else "3"
+    config = configured(**SPLUNK, **DATADOG, **{name: text})
+    found = [value(config, EACH[name], exporter) for exporter in ("splunk_hec", "datadog")]
+    assert found == (["none", "none"] if text == "false" else [3, 3])
     assert config.warnings == ()
 
 
@@ -110,6 +175,30 @@ def test_the_switches_decide_about_splunk(env: dict[str, str], on: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("env", "on"),
+    [
+        ({}, ["splunk_hec", "datadog"]),
+        ({"SIEM_ENABLED": "false"}, []),
+        ({"SIEM_ENABLED": "false", "SIEM_DATADOG_ENABLED": "true", "SIEM_TYPE": "both"}, []),
+        ({"SIEM_TYPE": "datadog"}, ["datadog"]),
+        ({"SIEM_TYPE": "Splunk"}, ["splunk_hec"]),
+        ({"SIEM_TYPE": "file"}, []),
+        ({"SIEM_TYPE": "both"}, ["splunk_hec", "datadog"]),
+        ({"SIEM_TYPE": "Datadog, splunk-hec"}, ["splunk_hec", "datadog"]),
+        ({"SIEM_TYPE": "datadog,file"}, ["datadog"]),
+        ({"SIEM_TYPE": "datadog", "SIEM_SPLUNK_ENABLED": "yes"}, ["splunk_hec", "datadog"]),
+        ({"SIEM_TYPE": "both", "SIEM_DATADOG_ENABLED": "no"}, ["splunk_hec"]),
+        ({"SIEM_DATADOG_ENABLED": "0"}, ["splunk_hec"]),
+        ({"SIEM_DATADOG_ENABLED": "1", "SIEM_SPLUNK_ENABLED": "0"}, ["datadog"]),
+    ],
+)
+def test_the_switches_decide_about_each(env: dict[str, str], on: list[str]) -> None:
+    config = configured(**SPLUNK, **DATADOG, **env)
+    assert [id_ for id_ in config.service.pipelines["logs"].exporters if id_ != "file"] == on
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
     ("env", "lines"),
     [
         ({"SPLUNK_HEC_URL": "https://s"}, ["SPLUNK_HEC_TOKEN: is missing, while SPLUNK_HEC_URL is set"]),
@@ -121,6 +210,12 @@ def test_the_switches_decide_about_splunk(env: dict[str, str], on: bool) -> None
         (
             {"SIEM_SPLUNK_ENABLED": "1", "SPLUNK_HEC_URL": "https://s"},
             ["SPLUNK_HEC_TOKEN: is missing, while SIEM_SPLUNK_ENABLED is set"],
+        ),
+        ({"SIEM_TYPE": "datadog"}, ["DATADOG_API_KEY: is missing, while SIEM_TYPE is set"]),
+        ({"SIEM_DATADOG_ENABLED": "1"}, ["DATADOG_API_KEY: is missing, while SIEM_DATADOG_ENABLED is set"]),
+        (
+            {"SIEM_TYPE": "both", **SPLUNK},
+            ["DATADOG_API_KEY: is missing, while SIEM_TYPE is set"],
         ),
         ({"AZURE_SHARED_KEY": SECRET}, ["AZURE_SHARED_KEY: belongs to an API that has ended (set AZURE_DCE_ENDPOINT"]),
         ({"AZURE_WORKSPACE_ID": SECRET}, ["AZURE_WORKSPACE_ID: belongs to an API that has ended (set AZURE_DCE_"]),
@@ -157,7 +252,11 @@ def test_p8_a_text_that_does_not_fit_names_its_variable() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meaning"),
-    [("SIEM_MAX_QUEUE_SIZE", "service.journal.max_size_mib"), ("SIEM_RETRY_ATTEMPTS", "retry_on_failure.max_retries")],
+    [
+        ("SIEM_MAX_QUEUE_SIZE", "service.journal.max_size_mib"),
+        ("SIEM_RETRY_ATTEMPTS", "retry_on_failure.max_retries"),
+        ("DATADOG_APP_KEY", "logs are sent with the API key"),
+    ],
 )
 def test_a_variable_without_a_counterpart_is_accepted_and_explained(name: str, meaning: str) -> None:
     config = configured(**{name: "5"})
@@ -187,6 +286,13 @@ def test_the_other_variables_of_an_absent_destination_say_nothing() -> None:
     assert configured(SIEM_DATADOG_ENABLED="false").warnings == ()
 
 
+def test_a_type_beside_one_that_is_not_there_is_on() -> None:
+    config = configured(**SPLUNK, **DATADOG, SIEM_TYPE="datadog,gcp")
+    assert config.service.pipelines["logs"].exporters == ["file", "datadog"]
+    [line] = said(config)
+    assert line.startswith("SIEM_TYPE: has no effect: this version has no destination Google")
+
+
 def test_no_absent_destination_exists() -> None:
     """Whoever builds one gives it its variables."""
     assert not [one.type for one in ABSENT if discover.destination(one.type)]
@@ -197,6 +303,22 @@ def test_what_waits_for_splunk_says_so() -> None:
         "SPLUNK_INDEX: has no effect without SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN"
     ]
     assert configured(SPLUNK_INDEX="x", SIEM_ENABLED="false").warnings == ()
+    assert said(configured(**SPLUNK, DATADOG_SITE="datadoghq.eu", DATADOG_RATE_LIMIT_BURST="5")) == [
+        "DATADOG_SITE: has no effect without DATADOG_API_KEY",
+        "DATADOG_RATE_LIMIT_BURST: has no effect without DATADOG_API_KEY",
+    ]
+
+
+def test_p8_a_site_that_cannot_be_one_names_its_variable() -> None:
+    [line] = told(**DATADOG, DATADOG_SITE="app.datadoghq.com")
+    assert "exporters.datadog.api.site" in line
+    assert "DATADOG_SITE" in line
+
+
+def test_p8_an_application_key_is_told_from_an_api_key() -> None:
+    [line] = told(DATADOG_API_KEY="0123456789abcdef0123456789abcdef01234567")
+    assert "is an application key" in line
+    assert "01234567" not in line
 
 
 # beside a file
