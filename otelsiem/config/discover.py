@@ -15,6 +15,8 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from otelsiem import destinations, processors
+from otelsiem.adapter import SiemAdapter
+from otelsiem.destinations._adapter import destination as adapted
 from otelsiem.model.errors import OtelsiemError
 
 DESTINATIONS = "otelsiem.destinations"
@@ -109,6 +111,11 @@ def _loaded(point: EntryPoint) -> type[BaseModel]:
         found = point.load()
     except Exception as why:  # another package's code runs here: whatever it raises is its owner's to mend
         raise NotLoadableError(f"the package that brings it cannot be loaded: {why}") from why
+    if isinstance(found, type) and issubclass(found, SiemAdapter):
+        try:
+            return adapted(found)
+        except Exception as why:  # its signature and annotations are another's code too
+            raise NotLoadableError(f"{point.value} cannot be configured: {why}") from why
     if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        raise NotLoadableError(f"{point.value} is not a pydantic model class")
+        raise NotLoadableError(f"{point.value} is neither a pydantic model class nor a SiemAdapter")
     return found

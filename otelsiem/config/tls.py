@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Node, find
-from otelsiem.model.destination import Destination, HttpSettings
+from otelsiem.model.destination import Destination, GrpcSettings, HttpSettings, KafkaSettings, SocketSettings
 from otelsiem.transport.call import WireError
 from otelsiem.transport.tls import client_context
 
@@ -18,10 +18,11 @@ from otelsiem.transport.tls import client_context
 def check(destination: Destination, node: Node, steps: Sequence[str], report: Report) -> None:
     """Problems of the files. `node` is the exporter's block, `steps` lead to it."""
     wire = destination.wire
-    if not isinstance(wire, HttpSettings) or not (wire.tls.ca_file or wire.tls.cert_file):
+    tls = wire.tls if isinstance(wire, HttpSettings | GrpcSettings | SocketSettings | KafkaSettings) else None
+    if tls is None or not (tls.ca_file or tls.cert_file):
         return
     try:
-        client_context(wire.tls)
+        client_context(tls)
     except WireError as why:
         named = next((key for key in ("ca_file", "cert_file", "key_file") if f"the {key} " in str(why)), "")
         _, taken, place = find(node, ["tls", named])

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from otelsiem.model.destination import Confirms, Destination, Encoded, Moment, Payload
+from otelsiem.model.destination import Confirms, Destination, Encoded, GrpcSettings, Moment, Payload
 from otelsiem.model.exchange import Answer, Exchange, Failure, FailureKind, Reply, Request, Wait
 from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split, Ticket
 from otelsiem.model.record import Batch, Group, Record, Scope, count
@@ -31,6 +31,7 @@ STATUSES = (
     411, 413, 414, 415, 418, 422, 425, 426, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 511, 599, 600, 999,
 )  # fmt: skip
 CREDENTIALS = (401, 403)
+GRPC_CREDENTIALS = ("7", "16")  # PERMISSION_DENIED, UNAUTHENTICATED
 BODIES: tuple[bytes, ...] = (
     b"",
     b" ",
@@ -68,7 +69,7 @@ HEADERS: tuple[Mapping[str, str], ...] = (
     {"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"},
 )
 FAILURES: tuple[FailureKind, ...] = (
-    "resolve", "connect", "proxy", "tls", "reset", "timeout", "protocol", "oversize", "disk",
+    "resolve", "connect", "proxy", "tls", "credentials", "reset", "timeout", "protocol", "oversize", "disk",
 )  # fmt: skip
 LONGEST_REASON = 1000
 MOST_STEPS = 20  # requests and waits of one exchange, with a peer that never says yes
@@ -125,12 +126,13 @@ def check_exchange(destination: Destination, batch: Batch, bodies: Sequence[byte
 
 def check_blame(destination: Destination, batch: Batch, bodies: Sequence[bytes] = (), at: Moment = AT) -> None:
     """Wrong credentials, a server in trouble and a broken connection never cost a record, whatever the body says."""
+    grpc = isinstance(destination.wire, GrpcSettings)
     for payload in _payloads(destination, batch, at):
         for reply in replies(bodies):
             outcome = drive(destination.exchange(payload, at), reply)
             if isinstance(reply, Failure):
                 assert isinstance(outcome, Retry | Hold), f"no answer is nobody's verdict: {reply}: {outcome}"
-            elif reply.status in CREDENTIALS:
+            elif reply.status in CREDENTIALS or (grpc and reply.headers.get("grpc-status") in GRPC_CREDENTIALS):
                 held = isinstance(outcome, Retry | Hold) or (isinstance(outcome, Partial) and not outcome.rejected)
                 assert held, f"{reply.status} must hold the data: {outcome}"
             elif 500 <= reply.status < 600:
@@ -212,12 +214,14 @@ def requests(exchange: Exchange) -> Iterator[object]:
 
 
 def replies(bodies: Iterable[bytes] = ()) -> Iterator[Reply]:
-    """Every status with every body, every odd header, every failure."""
+    """Every status with every body, every odd header, every status of gRPC, every failure."""
     for status in STATUSES:
         for body in (*BODIES, *bodies):
             yield Answer(status, {"content-type": "application/json"}, body)
         for headers in HEADERS:
             yield Answer(status, headers)
+    for code in range(20):  # gRPC's, and a few that it does not have yet
+        yield Answer(200, {"grpc-status": str(code), "grpc-message": "said", "grpc-status-details-bin": "CA=="})
     for kind in FAILURES:
         yield Failure(kind, "it did not work")
         yield Failure(kind, "it did not work", sent=True)
@@ -283,6 +287,10 @@ def _check_payload(destination: Destination, payload: Payload) -> None:
     body = payload.body
     if "gzip" in [value for name, value in payload.headers.items() if name.lower() == "content-encoding"]:
         body = gzip.decompress(body)
+    if "zstd" in [value for name, value in payload.headers.items() if name.lower() == "content-encoding"]:
+        import zstandard  # with the extra `gateway`, as whatever wrote it
+
+        body = zstandard.ZstdDecompressor().decompress(body)
     assert payload.size == len(body), f"size says {payload.size}, the body has {len(body)} bytes uncompressed"
     assert len(indices) == 1 or payload.size <= limits.bytes, f"{payload.size} bytes, the limit is {limits.bytes}"
     if limits.record_bytes is not None:

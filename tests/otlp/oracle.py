@@ -10,6 +10,7 @@ import json
 import math
 from typing import Any
 
+from google.protobuf import json_format
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -234,3 +235,57 @@ def _shown(value: Any) -> Any:
     if isinstance(value, dict):
         return sorted((key, repr(_shown(held))) for key, held in value.items())
     return [_shown(item) for item in value] if isinstance(value, list) else value
+
+
+# --- what the encoders are to write ------------------------------------------------------------------------------
+
+
+def merged(batch: Batch) -> Batch:
+    """Neighbouring groups that share resource and scope as one, as the encoders write them."""
+    made: Batch = []
+    for group in batch:
+        if made and _shown_group(_head(made[-1])) == _shown_group(_head(group)):
+            made[-1].records.extend(group.records)
+        else:
+            made.append(Group(group.resource, group.scope, [*group.records], group.schema_url))
+    return made
+
+
+def _head(group: Group) -> Group:
+    return Group(group.resource, group.scope, [], group.schema_url)
+
+
+def with_ids(batch: Batch, ids: bool) -> Batch:
+    """The records without their ids, which are then among the attributes; an id that OTLP has none for is absent."""
+    return [Group(g.resource, g.scope, [_with_id(r, ids) for r in g.records], g.schema_url) for g in batch]
+
+
+def _with_id(record: Record, ids: bool) -> Record:
+    attributes = dict(record.attributes)
+    names = ["log.record.uid", "audit.record.id"]
+    if ids and record.id and record.id not in [attributes.get(name) for name in names]:
+        for name in names:
+            if name not in attributes:
+                attributes[name] = record.id
+                break
+    made = Record("", record.time, record.observed, record.severity, record.severity_text, record.event, record.body)
+    made.attributes, made.flags = attributes, record.flags
+    made.trace_id = record.trace_id if record.trace_id.strip("0") else ""
+    made.span_id = record.span_id if record.span_id.strip("0") else ""
+    return made
+
+
+def read_by_rules_of_protobuf(data: bytes) -> ExportLogsServiceRequest:
+    """OTLP/JSON by protobuf's own JSON reader, after what deviates from proto3 JSON was mended: ids are hex."""
+    request = ExportLogsServiceRequest()
+    json_format.Parse(json.dumps(_mended(json.loads(data))), request, max_recursion_depth=1000)
+    return request
+
+
+def _mended(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_mended(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    ids = {key: base64.b64encode(bytes.fromhex(node[key])).decode() for key in ("traceId", "spanId") if key in node}
+    return {key: _mended(value) for key, value in node.items()} | ids

@@ -33,7 +33,6 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("exporters.debug|logging.output_paths", REFUSED, "write stream: stdout or stream: stderr"),
     Row("exporters.otel_arrow", REFUSED, "write an otlp exporter: whoever takes OTel Arrow takes OTLP"),
-    Row("exporters.syslog", REFUSED, _LATER.format(agent="rsyslog or syslog-ng")),
     Row("exporters.loki", REFUSED, _LATER.format(agent="Grafana Alloy")),
     Row("exporters.sumologic", REFUSED, _LATER.format(agent="the Sumo Logic collector")),
     Row("exporters.google_cloud|google_cloud_logging|google_cloud_pubsub", REFUSED,

@@ -8,6 +8,7 @@ no valid token is refused before its message is read; a port that another proces
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
@@ -178,6 +179,7 @@ def _status(code: int) -> grpc.StatusCode:
 
 
 def _build(serve: Serve, max_message: int) -> tuple[grpc.aio.Server, Any]:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # else its core prints every failed handshake on stderr
     try:
         import grpc
         import grpc.aio
