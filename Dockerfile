@@ -4,7 +4,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY otelsiem ./otelsiem
 # A virtual environment is moved whole into the second stage: neither pip's cache nor the source stays in the image.
-RUN python -m venv /opt/otelsiem && /opt/otelsiem/bin/pip install --no-cache-dir '.[gateway]'
+RUN python -m venv /opt/otelsiem && /opt/otelsiem/bin/pip install --no-cache-dir '.[all]'
 
 FROM python:3.11-slim
 COPY --from=build /opt/otelsiem /opt/otelsiem

@@ -79,6 +79,8 @@ def test_p8_run_with_a_wrong_configuration_opens_no_port_and_makes_no_journal(tm
 
 
 MANY = {  # more than one mistake, or one that two keys follow from
+    "collector-exporter-elasticsearch",
+    "collector-exporter-opensearch",
     "collector-receiver-unix-socket",
     "collector-splunk-and-elasticsearch",
     "receiver-tls-ca-file",

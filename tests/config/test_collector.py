@@ -63,11 +63,12 @@ def test_no_type_that_is_here_is_called_missing(section: Section) -> None:
 
 
 def test_both_spellings_of_a_type_are_one() -> None:
-    assert instead("exporters", "otlphttp") == instead("exporters", "otlp_http") != ""
+    assert instead("exporters", "loadbalancing") == instead("exporters", "load_balancing") != ""
     assert instead("receivers", "filelog") == instead("receivers", "file_log") != ""
     assert instead("processors", "k8sattributes") == instead("processors", "k8s_attributes") != ""
-    assert instead("exporters", "elasticsearch") != instead("receivers", "elasticsearch")
+    assert instead("exporters", "loki") != instead("receivers", "loki")
     assert meant("exporters", "debug") == meant("exporters", "logging") == "console"
+    assert meant("exporters", "otlp_grpc") == meant("exporters", "otlp") == "otlp"
     assert meant("exporters", "file") == "file"
     assert meant("receivers", "debug") == "debug"
 
@@ -84,14 +85,14 @@ def test_a_type_that_another_package_brings_is_used_though_the_table_calls_it_mi
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[otelsiem.destinations]\nelasticsearch = otelsiem.destinations.file:File\n")
+    (info / "entry_points.txt").write_text("[otelsiem.destinations]\nloki = otelsiem.destinations.file:File\n")
     config = tmp_path / "c.yaml"
     config.write_text(
         "receivers: {otlp: {protocols: {grpc: }}}\n"
-        "exporters: {elasticsearch/soc: {path: x}}\n"
-        "service: {pipelines: {logs: {receivers: [otlp], exporters: [elasticsearch/soc]}}}\n"
+        "exporters: {loki/soc: {path: x}}\n"
+        "service: {pipelines: {logs: {receivers: [otlp], exporters: [loki/soc]}}}\n"
     )
-    with pytest.raises(ConfigError, match="there is no exporter of type 'elasticsearch' \\(not in this version"):
+    with pytest.raises(ConfigError, match="there is no exporter of type 'loki' \\(not in this version"):
         load(Sources.files(config), {})
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert list(load(Sources.files(config), {}).exporters) == ["elasticsearch/soc"]
+    assert list(load(Sources.files(config), {}).exporters) == ["loki/soc"]

@@ -61,9 +61,13 @@ def test_also_for_an_editor_that_reads_yaml_1_1() -> None:
 # what only `validate` can know: other keys, files, the environment, or the inside of a text
 BEYOND = re.compile(
     r"env-|yaml-|port-of|url-|token-|template-|proxy-|header-of|header-name|field-|constitution-(?!mismatch|hash-too)"
-    r"|tls-(ca-file|cert-without|key-without|server-name)|file-path|file-rotation-said|retry-intervals|listed-twice"
+    r"|tls-(ca-file|cert-without|key-without|server-name)|file-(path|rotation-said|cef-settings|leef-1)|retry-intervals|listed-twice"
     r"|pipelines-empty|pipeline-without|undefined|defined-elsewhere|file-expression|reference-is|receiver-without-protocol$"
     r"|collector-splunk|nothing-where|-zero$|port-too-large|receiver-tls|receiver-auth-not|bearer-without|resume-of"
+    r"|tls-never-verifies|elasticsearch-(dataset|fingerprint|index|key|no-address|two)"
+    r"|kafka-(broker-with|password|topic-with|batches|two|tls-ca|raw)"
+    r"|datadog-endpoint|datadog-host-tags|webhook-(secret|wrap|template)"
+    r"|syslog-(confirm|datagrams|format|insecure|tls)"
 )
 
 

@@ -23,7 +23,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(
     r"(?:^|/| )otelsiem ((?:run|validate|print-config|schema|components|send|test|setup|dead-letters)\b.*)"
 )
-ENVIRONMENT = {"SPLUNK_HEC_TOKEN": "from-the-environment", "DD_API_KEY": "x", "BILLING_TOKEN": "0123456789abcdef"}
+ENVIRONMENT = {
+    "SPLUNK_HEC_TOKEN": "from-the-environment",
+    "DD_API_KEY": "x",
+    "BILLING_TOKEN": "0123456789abcdef",
+    "ELASTIC_API_KEY": "id:key",
+    "KAFKA_PASSWORD": "x",
+    "WEBHOOK_TOKEN": "x",
+    "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+}
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:

@@ -169,5 +169,39 @@ NODE_SENDER = Artefact(
     tools=("node", "npm"),
     steps=(("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"),),
 )
+ELASTICSEARCH = Artefact(
+    name="elasticsearch",
+    product="server",
+    tools=("bash", "mvn", "javac", "jar"),
+    steps=(("bash", "build.sh"),),
+)
+OPENSEARCH = Artefact(
+    name="opensearch",
+    product="server",
+    tools=("bash", "mvn", "java"),
+    steps=(("bash", "build.sh"),),
+)
+KAFKA = Artefact(
+    name="kafka",
+    product="libs",
+    tools=("mvn", "java"),
+    steps=(
+        ("mvn", "--quiet", "--batch-mode", f"{COPY_JARS}:copy-dependencies", "-DoutputDirectory=libs",
+         "-DincludeScope=runtime"),
+        ("cp", "log4j2.properties", "libs/"),
+    ),
+)  # fmt: skip
+RSYSLOG = Artefact(
+    name="rsyslog",
+    product="root",
+    tools=("bash", "apt-get", "dpkg"),
+    steps=(("bash", "fetch.sh"),),
+)
+SYSLOG_NG = Artefact(
+    name="syslog-ng",
+    product="root",
+    tools=("bash", "apt-get", "dpkg"),
+    steps=(("bash", "fetch.sh"),),
+)
 # Quick ones first: their tests can run while the Collector is being built.
-ALL = (GO_SENDER, NODE_SENDER, JAVA_SENDER, COLLECTOR)
+ALL = (RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)

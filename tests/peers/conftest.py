@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.peers.artefacts import COLLECTOR, Artefact
 from tests.peers.collector import Judge
+from tests.peers.elasticsearch import Elasticsearch
+from tests.peers.kafka import Broker, Kafka
 from tests.peers.mode import mode
+from tests.peers.opensearch import Opensearch
 from tests.peers.prepare import COMMAND
+from tests.peers.shared import SharedServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,3 +51,57 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
     need(COLLECTOR)
     with Judge(tmp_path / "judge") as running:
         yield running
+
+
+SHARED: Mapping[str, type[SharedServer]] = {
+    "elasticsearch": Elasticsearch,
+    "opensearch": Opensearch,
+    "kafka": Kafka,
+}  # by fixture
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, SharedServer]]:
+    """The servers that tests of this run ask for, started before the first of them: they take long."""
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    servers = {name: kind(tmp_path_factory) for name, kind in SHARED.items() if name in asked and mode() != "skip"}
+    try:
+        for server in servers.values():
+            if server.artefact.ready():
+                server.begin()
+        yield servers
+    finally:
+        for server in servers.values():
+            server.end()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(shared: Mapping[str, SharedServer]) -> Elasticsearch:
+    """A real Elasticsearch, ready for work. Everybody uses names of their own in it."""
+    need(Elasticsearch.artefact)
+    server = shared["elasticsearch"]
+    assert isinstance(server, Elasticsearch)
+    server.ready()
+    return server
+
+
+@pytest.fixture(scope="session")
+def opensearch(shared: Mapping[str, SharedServer]) -> Opensearch:
+    """A real OpenSearch, ready for work. Everybody uses names of their own in it."""
+    need(Opensearch.artefact)
+    server = shared["opensearch"]
+    assert isinstance(server, Opensearch)
+    server.ready()
+    return server
+
+
+@pytest.fixture(scope="session")
+def kafka(shared: Mapping[str, SharedServer]) -> Broker:
+    """A real Kafka, ready for work. Everybody uses topics of their own in it."""
+    need(Kafka.artefact)
+    server = shared["kafka"]
+    assert isinstance(server, Kafka)
+    server.ready()
+    return server.broker

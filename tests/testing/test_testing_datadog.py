@@ -71,15 +71,15 @@ def test_keys(fake: FakeDatadog) -> None:
         (b"[7]", {}, 400),
         (b'[{"message":', {}, 400),
         (b"[" * 100_000, {}, 400),
-        (gzip.compress(b"[{}]"), {}, 400),
+        (gzip.compress(b"[{}]", mtime=0), {}, 400),
         (b"[{}]", {"content_encoding": "gzip"}, 400),
         (b"[{}]", {"content_encoding": "br"}, 400),
-        (gzip.compress(b"[{}]"), {"content_encoding": "gzip"}, 202),
+        (gzip.compress(b"[{}]", mtime=0), {"content_encoding": "gzip"}, 202),
         (zlib.compress(b"[{}]"), {"content_encoding": "deflate"}, 202),
         (b"[" + b"{}," * 1000 + b"{}]", {}, 400),
         (b"[" + b"{}," * 999 + b"{}]", {}, 202),
         (b"[" + b" " * LARGEST_BODY + b"]", {}, 413),
-        (gzip.compress(b"[" + b" " * LARGEST_BODY + b"]"), {"content_encoding": "gzip"}, 413),
+        (gzip.compress(b"[" + b" " * LARGEST_BODY + b"]", mtime=0), {"content_encoding": "gzip"}, 413),
     ],
 )
 def test_what_is_refused(fake: FakeDatadog, body: bytes, headers: dict[str, str], expected: int) -> None:
