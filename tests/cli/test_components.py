@@ -56,7 +56,7 @@ def test_a_type_of_another_package_is_listed_with_its_package_or_with_what_is_wr
     assert found["their_siem"]["origin"] == "their-package 1.2"
     assert (found["their_siem"]["sentence"], found["their_siem"]["problem"]) == ("Events to their SIEM.", "")
     assert "No module named 'nowhere_at_all'" in found["broken_siem"]["problem"]
-    assert found["other_siem"]["problem"] == "json:loads is not a pydantic model class"
+    assert found["other_siem"]["problem"] == "json:loads is neither a pydantic model class nor a SiemAdapter"
     line = next(line for line in call("components").stdout.splitlines() if "broken_siem" in line)
     assert line.split()[:4] == ["exporters", "broken_siem", "their-package", "1.2"]
     assert "No module named 'nowhere_at_all'" in line

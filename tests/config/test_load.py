@@ -313,7 +313,7 @@ def test_a_destination_that_cannot_be_loaded_is_a_problem(
 ) -> None:
     _package(tmp_path, target)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"exporters\.their_siem: (the package that brings it|json:loads is not)"):
+    with pytest.raises(ConfigError, match=r"exporters\.their_siem: (the package that brings it|json:loads is neither)"):
         loaded(tmp_path, MINIMAL.replace("{console: }", "{console: , their_siem: {path: x}}"))
 
 
