@@ -7,17 +7,31 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from typing import Protocol
 
 from otelsiem.journal.journal import Lease
 from otelsiem.model.outcome import Receipt
 from otelsiem.model.record import oldest
-from otelsiem.telemetry.metrics import Metrics
 
 log = logging.getLogger("otelsiem.delivery")
 
 MOST_REMEMBERED = 10_000  # filtered positions: enough to tell a person who asks at once
 MOST_NOTES = 100  # different warnings of one destination that are told
 WARN_AGAIN = 60.0  # seconds between warnings that payloads go again for want of a confirmation
+
+
+class Counts(Protocol):
+    """Where it is counted: the gateway's metrics, or an application's figures."""
+
+    def batch_sent(self, exporter: str, records: int, seconds: float) -> None: ...
+    def batch_failed(self, exporter: str, records: int, seconds: float) -> None: ...
+    def events_failed(self, exporter: str, reason: str, records: int) -> None: ...
+    def retry(self, exporter: str, reason: str, times: int = 1) -> None: ...
+    def lag(self, exporter: str, seconds: float) -> None: ...
+    def unconfirmed(self, exporter: str, change: int) -> None: ...
+    def hold(self, exporter: str, reason: str) -> None: ...
+    def unhold(self, exporter: str) -> None: ...
+    def health(self, exporter: str, *, healthy: bool) -> None: ...
 
 
 class _Last(threading.local):
@@ -29,7 +43,7 @@ class _Last(threading.local):
 class MetricsTally:
     """One exporter's events. Used by all of its couriers."""
 
-    def __init__(self, metrics: Metrics, exporter: str) -> None:
+    def __init__(self, metrics: Counts, exporter: str) -> None:
         self._metrics, self._exporter = metrics, exporter
         self._last = _Last()
         self._held: dict[str, str] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from otelsiem.delivery.policy import Policy
 from otelsiem.exporter import Exporter, Settings
-from otelsiem.gateway.tally import MetricsTally
+from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import Append, Cursor, ExporterCounts, FateKind
 from otelsiem.journal.sqlite import SqliteJournal
 from otelsiem.model.destination import Confirmation

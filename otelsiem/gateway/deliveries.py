@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from otelsiem.exporter import Exporter
 from otelsiem.gateway.plan import Delivery
-from otelsiem.gateway.tally import MetricsTally
+from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import Cursor, Journal
 from otelsiem.telemetry.metrics import Metrics
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from otelsiem.admin.operations import Reloaded, Status
 from otelsiem.exporter import Exporter
-from otelsiem.gateway.tally import MetricsTally
+from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import DeadLetter, Fate, FateKind, Journal
 
 
