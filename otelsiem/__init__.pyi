@@ -17,3 +17,4 @@ from otelsiem.sdk.exporter import SiemLogExporter as SiemLogExporter
 from otelsiem.sdk.processor import AuditLogRecordProcessor as AuditLogRecordProcessor
 
 __version__: str
+_LAZY: dict[str, str]

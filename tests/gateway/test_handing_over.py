@@ -175,7 +175,9 @@ async def test_an_exporter_on_two_pipelines_leaves_one_of_them(splunk: FakeHec) 
         assert works.deliveries.running == (kept,)
         await taken(works)
         await until(lambda: len(splunk.events) == 3, "one")
-        assert b'siem_health_status{exporter="hec"} 1.0' in kept.tally._metrics.page()[0], "its gauges stay"
+        metrics = kept.tally._metrics
+        assert isinstance(metrics, Metrics)
+        assert b'siem_health_status{exporter="hec"} 1.0' in metrics.page()[0], "its gauges stay"
 
 
 async def test_p2_a_flush_timeout_does_not_keep_an_exporter_from_going(splunk: FakeHec) -> None:
