@@ -11,12 +11,12 @@ from pathlib import Path
 
 from otelsiem.delivery.policy import Policy
 from otelsiem.exporter import Exporter, Settings
-from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import Append, Cursor, ExporterCounts, FateKind
 from otelsiem.journal.sqlite import SqliteJournal
 from otelsiem.model.destination import Confirmation
 from otelsiem.model.match import Match
 from otelsiem.model.record import Group, Record, Scope
+from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.metrics import Metrics
 from tests.clerk import PROMPT, Clerk, ToClerk
 

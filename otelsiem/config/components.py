@@ -16,7 +16,7 @@ from otelsiem.config.model import Exporter, ExporterSettings, OtlpReceiver
 from otelsiem.config.report import Report, nearest
 from otelsiem.config.tree import Leaf, Node, Place, Table, dotted, empty, find
 from otelsiem.config.validate import keys, validate
-from otelsiem.model.destination import Destination
+from otelsiem.model.destination import Cautions, Destination
 from otelsiem.model.processor import Processor
 from otelsiem.processors.constitution import Constitution
 
@@ -81,6 +81,7 @@ def exporters(root: Table, report: Report) -> dict[str, Exporter]:
         if destination is not None and settings is not None:
             exporter = Exporter(id_, cast("Destination", destination), settings)
             tls.check(exporter.destination, theirs, ("exporters", id_), report)
+            _caution(exporter.destination, theirs, id_, report)
             found[id_] = exporter
     return found
 
@@ -91,6 +92,13 @@ def _warn_of_limit(ours: Table, id_: str, report: Report) -> None:
     _, _, place = find(ours, steps[1:])
     hint = "0, the default here, never gives up; dead letters are kept and can be replayed"
     report.warning(place, ("exporters", *steps), "makes dead letters when the destination is away for so long", hint)
+
+
+def _caution(destination: Destination, theirs: Table, id_: str, report: Report) -> None:
+    """What is allowed and wants to be known about; of a setting that is not written, at the exporter."""
+    for one in destination.cautions() if isinstance(destination, Cautions) else ():
+        place = theirs.keys.get(one.key, theirs.place)
+        report.warning(place, ("exporters", id_, one.key), one.said, one.hint)
 
 
 def halves(model: type[BaseModel], node: Table) -> tuple[Table, Table]:

@@ -111,9 +111,7 @@ def _one_by_one(
     return lines, rejected
 
 
-def _cut(
-    lines: list[_Line], rejected: dict[int, str], limits: Limits, *, gzip: bool, end: bytes = b"\n"
-) -> Encoded:
+def _cut(lines: list[_Line], rejected: dict[int, str], limits: Limits, *, gzip: bool, end: bytes = b"\n") -> Encoded:
     made: list[Payload] = []
     for key, members in _by_key(lines).items():
         part: list[bytes] = []

@@ -1,4 +1,4 @@
-"""JSON lines in a file on this machine: one normalised event a line, rotated by size or age.
+"""Lines in a file on this machine: one event a line in the format of your choice, rotated by size or age.
 
 Guarantees: a line is a whole record; what was answered as written is on the disk (`fsync: batch`); a full disk or a
 missing directory holds back records, it never loses them. No rotated file is deleted unless `max_backups` says so.
@@ -6,23 +6,21 @@ missing directory holds back records, it never loses them. No rotated file is de
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from otelsiem.delivery.judge import judge
+from otelsiem.destinations._line_settings import Cef, Leef, lines_of
 from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.destinations._settings import SETTINGS
-from otelsiem.formats.json import events
+from otelsiem.formats.named import FormatName
 from otelsiem.formats.speaker import Product
-from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload
+from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload, Traits
 from otelsiem.model.duration import Duration
 from otelsiem.model.exchange import Answer, Exchange, Reply, WriteRequest
 from otelsiem.model.outcome import Delivered, Hold, Outcome
 from otelsiem.model.record import Batch
-
-_encoder = msgspec.json.Encoder()
 
 
 def _path(value: str) -> str:
@@ -59,12 +57,25 @@ class Rotation(BaseModel):
 
 
 class File(BaseModel):
-    """Events as JSON lines in a file, for a forwarder or for a person with `jq`."""
+    """Events as lines in a file, for a forwarder or for a person with `jq`."""
 
     model_config = SETTINGS
 
+    traits: ClassVar[Traits] = Traits(
+        title="A file on this machine: JSON, ECS, OCSF, CEF, LEEF, syslog lines",
+        auth="permissions of the file",
+        batching="1,000 records or 1 MiB a write",
+        compression="gzip, of rotated files",
+        partial="does not happen: a full disk holds everything back",
+        idempotence="a second line with the same record id",
+        probe="whether the file can be opened and written",
+        cannot="that the disk outlives the machine, or that a forwarder reads what is there",
+    )
+
     path: Annotated[str, AfterValidator(_path)] = Field(description="the file to append to")
-    format: Literal["json"] = Field("json", description="one normalised event a line")
+    format: FormatName = Field("json", description="what a line is; json: the normalised event")
+    cef: Cef | None = Field(None, description="for format cef")
+    leef: Leef | None = Field(None, description="for format leef")
     rotation: Rotation | None = Field(None, description="when to begin a new file; unset = never")
     fsync: Literal["batch", "never"] = Field(
         "batch", description="batch: on the disk before a write counts as done; never: when the kernel decides"
@@ -73,6 +84,13 @@ class File(BaseModel):
         "0600", pattern=r"^0?[0-7]{3}$", description="permissions of new files, octal in quotes, for example '0640'"
     )
     product: Product = Field(Product(), description="vendor, product and version, where the resource must not decide")
+
+    @model_validator(mode="after")
+    def _of_one_format(self) -> File:
+        for name, block in (("cef", self.cef), ("leef", self.leef)):
+            if block is not None and self.format != name:
+                raise ValueError(f"{name}: says how {name} is written, but format is {self.format}")
+        return self
 
     @property
     def limits(self) -> Limits:
@@ -92,8 +110,10 @@ class File(BaseModel):
         )
 
     def encode(self, batch: Batch, at: Moment) -> Encoded:
+        lines = lines_of(self.format, self.product, self.cef or self.leef)
+
         def write(part: Batch) -> Lines:
-            return _encoder.encode_lines(events(part, at, self.product)), ()
+            return b"\n".join([*lines(part, at), b""]), ()
 
         return payloads(batch, write, self.limits)
 

@@ -10,7 +10,6 @@ import msgspec
 from otelsiem.formats._ecs_fields import ATTRIBUTES, ENTITIES, MEANINGS, Field, fitted, score
 from otelsiem.formats._ecs_group import Common
 from otelsiem.formats._ecs_labels import label, labels
-from otelsiem.formats._ecs_layout import ADDRESSES, KEPT, PIVOTS
 from otelsiem.formats._ecs_tree import Tree, home, put
 from otelsiem.formats._ecs_words import UNKNOWN, threat, words_of
 from otelsiem.formats.address import kind
@@ -20,6 +19,10 @@ from otelsiem.formats.vocabulary import OUTCOMES
 from otelsiem.model import event as events
 from otelsiem.model.record import Record
 from otelsiem.model.severity import scale
+
+PIVOTS = ("agent_id", "correlation_id", "constitutional_hash")
+KEPT = ("session_id", "actor_type", "decision", "confidence", "mcp_method")  # no field in ECS: labels of that name
+ADDRESSES = (("server", "server.address", "server.port"), ("source", "source.address", "source.port"))
 
 
 class Document(msgspec.Struct, gc=False, omit_defaults=True, rename={"timestamp": "@timestamp"}):
@@ -60,9 +63,12 @@ class Document(msgspec.Struct, gc=False, omit_defaults=True, rename={"timestamp"
     labels: Any = None
 
 
-def make_document(event: Event, record: Record, common: Common) -> Document:
-    """The document of one normalised event."""
-    tree: Tree = {name: _copy(value) for name, value in common.sets.items()}
+def tree_of(event: Event, record: Record, common: Common) -> Tree:
+    """The document of one normalised event, its members in the order in which they are written."""
+    tree: Tree = {"@timestamp": nanoseconds(event.time_unix_nano)}
+    if event.message is not None:
+        tree["message"] = event.message
+    tree |= {name: _copy(value) for name, value in common.sets.items()}
     also: Tree = {"time_unix_nano": event.time_unix_nano}  # labels of ours
     known = events.known(event.event_type or "") or UNKNOWN
     _event(tree, also, event, record, common)
@@ -79,12 +85,13 @@ def make_document(event: Event, record: Record, common: Common) -> Document:
     threat(tree, also, event.mitre_attack, known)
     rest = _attributes(tree, event.metadata or {})
     _related(tree, common)
-    return Document(
-        timestamp=nanoseconds(event.time_unix_nano),
-        message=event.message,
-        labels=labels(rest) | common.labels | also,
-        **tree,
-    )
+    tree["labels"] = also | labels(rest) | common.labels
+    return tree
+
+
+def document_of(tree: Tree) -> Document:
+    """The same as a struct."""
+    return Document(timestamp=tree.pop("@timestamp"), **tree)
 
 
 def _copy(value: Any) -> Any:

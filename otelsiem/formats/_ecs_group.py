@@ -10,6 +10,8 @@ from otelsiem.formats.values import safe
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Group
 
+INLINE = ("ecs", "log")  # field sets of a group that each record completes
+
 
 class Common:
     """What all documents of a group have in common."""
@@ -27,6 +29,8 @@ def common(group: Group, at: Moment, product: Product, dataset: str) -> Common:
     resource = {key: safe(value) for key, value in group.resource.items()}
     said = speaker(resource, product, at.host)
     tree: Tree = {"ecs": {"version": VERSION}}
+    if name := group.scope.name:
+        put(tree, "log.logger", name)
     for path, value in (
         ("service.name", said.product),
         ("service.version", said.version),
@@ -39,8 +43,6 @@ def common(group: Group, at: Moment, product: Product, dataset: str) -> Common:
         for key, value in beyond(resource, said).items()
         if (field := RESOURCE.get(key)) is None or not home(tree, field, value)
     }
-    if name := group.scope.name:
-        put(tree, "log.logger", name)
     scope = group.scope
     parts = {"version": scope.version, "schema_url": scope.schema_url} | scope.attributes
     made = labels(rest, "resource_") | labels({k: safe(v) for k, v in parts.items() if v != ""}, "scope_")

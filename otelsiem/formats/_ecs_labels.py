@@ -12,14 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from otelsiem.formats._ecs_fields import MEANINGS
 from otelsiem.formats.values import text
 
 # Ours, whether a record has them or not: an unknown attribute that would be spelled so is not mistaken for them.
 OWN = frozenset(
     {
+        *MEANINGS,  # those that do not fit their field
         "agent_id", "correlation_id", "constitutional_hash",  # what responders pivot on, with organization.id
-        "session_id", "actor_type", "decision", "confidence", "risk_score", "mcp_method", "reason", "outcome",
-        "time_unix_nano", "severity_text", "trace_flags", "vendor",
+        "session_id", "actor_type", "decision", "confidence", "risk_score", "mcp_method", "action", "outcome",
+        "time_unix_nano", "severity_text", "trace_flags", "vendor", "more", "source_address", "source_port",
+        "target_id", "target_name", "target_type", "tactic", "tactic_name", "technique", "technique_name",
     }
 )  # fmt: skip
 PREFIXES = ("resource_", "scope_")  # what the resource and the scope say

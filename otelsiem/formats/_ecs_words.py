@@ -15,7 +15,7 @@ from otelsiem.model import event as events
 UNKNOWN = events.Event("", 9)
 _DECIDED = {"success": "allowed", "failure": "denied"}  # event.type
 _DECIDABLE = frozenset({"api", "intrusion_detection"})  # the categories with both of them
-_SUBTECHNIQUE = re.compile(r"((?:AML\.)?T\d{4})\.\d{3}\Z")
+SUBTECHNIQUE = re.compile(r"((?:AML\.)?T\d{4})\.\d{3}\Z")
 
 
 class Words(NamedTuple):
@@ -43,7 +43,7 @@ def threat(tree: Tree, also: Tree, attack: Attack | None, known: events.Event) -
         attack = Attack(always.tactic, always.tactic_name, always.technique, always.technique_name)
     for name, path in (("tactic", "tactic.id"), ("tactic_name", "tactic.name")):
         _many(tree, also, name, f"threat.{path}", getattr(attack, name))
-    sub = _SUBTECHNIQUE.match(attack.technique) if type(attack.technique) is str else None
+    sub = SUBTECHNIQUE.match(attack.technique) if type(attack.technique) is str else None
     if sub:
         put(tree, "threat.technique.id", [sub[1]])
     place = "technique.subtechnique" if sub else "technique"

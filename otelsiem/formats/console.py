@@ -14,6 +14,7 @@ from typing import Any
 from otelsiem.formats.json import Event, events
 from otelsiem.formats.speaker import Product
 from otelsiem.formats.values import text
+from otelsiem.formats.visible import HARMFUL, sign
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch
 
@@ -27,13 +28,7 @@ _COLOURS = {
     "high": "\x1b[31m", "critical": "\x1b[1;31m", "emergency": "\x1b[1;97;41m",
 }  # fmt: skip
 
-# C0, DEL and C1 controls; line and paragraph separators; marks and overrides of direction (UAX 9); invisible and tag
-# characters, with which a text may hide what it says; surrogates, which no terminal can be sent.
-_HARMFUL = re.compile(
-    "[\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
-_SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_HARMFUL = re.compile(rf"[\\{HARMFUL}]")
 
 
 def lines(batch: Batch, at: Moment, *, color: bool) -> bytes:
@@ -50,9 +45,7 @@ def harmless(value: object, longest: int) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    sign = match[0]
-    point = ord(sign)
-    return _SHORT.get(sign) or (f"\\x{point:02x}" if point < 0x100 else f"\\u{{{point:x}}}")
+    return sign(match[0]) if match[0] != "\\" else "\\\\"
 
 
 def _line(event: Event, *, color: bool) -> str:

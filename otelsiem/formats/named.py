@@ -14,7 +14,7 @@ from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch
 
-FormatName: TypeAlias = Literal["json"]
+FormatName: TypeAlias = Literal["json", "ecs", "ocsf", "cef", "leef", "rfc5424", "rfc3164", "datadog"]
 Lines: TypeAlias = Callable[[Batch, Moment], list[bytes]]
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from otelsiem.exporter import Exporter
 from otelsiem.gateway.plan import Delivery
-from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import Cursor, Journal
+from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.metrics import Metrics
 
 log = logging.getLogger("otelsiem.gateway")

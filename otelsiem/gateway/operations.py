@@ -7,8 +7,8 @@ from typing import Protocol
 
 from otelsiem.admin.operations import Reloaded, Status
 from otelsiem.exporter import Exporter
-from otelsiem.tally import MetricsTally
 from otelsiem.journal.journal import DeadLetter, Fate, FateKind, Journal
+from otelsiem.tally import MetricsTally
 
 
 class Running(Protocol):

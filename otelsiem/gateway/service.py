@@ -34,8 +34,8 @@ from otelsiem.gateway.receivers.grpc import GrpcReceiver
 from otelsiem.gateway.receivers.guard import Keyrings
 from otelsiem.gateway.receivers.http import HttpReceiver
 from otelsiem.gateway.reload import Works, reload
-from otelsiem.tally import MetricsTally
 from otelsiem.model.errors import ConfigError, OtelsiemError
+from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.metrics import Metrics
 
 log = logging.getLogger("otelsiem.gateway")

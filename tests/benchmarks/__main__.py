@@ -19,12 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import backlog, isolation, path, report, start
+from tests.benchmarks import backlog, formats, isolation, path, report, start
 from tests.benchmarks.subjects import SUBJECTS
 from tests.peers.artefacts import COLLECTOR
 
 LESS = 1_000_000  # records of the Collector's outage: enough to see how it grows
-PARTS = ("path", "trouble", "isolation", "start", "backlog")
+PARTS = ("path", "trouble", "isolation", "start", "backlog", "formats")
 
 
 def main() -> None:
@@ -53,6 +53,7 @@ def main() -> None:
                 if "memory" not in subject
             ]
         ),
+        "formats": lambda: _formats(formats.measure(5 if args.quick else 100)),
     }
     figures: dict[str, Any] = {"machine": _machine()}
     for name in args.part:
@@ -61,7 +62,7 @@ def main() -> None:
         print(f"{text}\n", flush=True)
         if args.write:
             report.put(args.write, name, text)
-    if args.write:
+    if args.write and set(args.part) != {"formats"}:  # which says so itself: it is quick, and made again more often
         report.put(
             args.write, "machine", f"{figures['machine']}; `python -m tests.benchmarks {shlex.join(sys.argv[1:])}`."
         )
@@ -76,6 +77,10 @@ def _path(scenes: Sequence[path.Scene], args: argparse.Namespace) -> tuple[str, 
 
 def _isolation(rows: Sequence[isolation.Isolation]) -> tuple[str, Sequence[Any]]:
     return report.table(isolation.HEADS, [list(asdict(r).values()) for r in rows]), rows
+
+
+def _formats(rows: Sequence[formats.Figures]) -> tuple[str, Sequence[Any]]:
+    return f"{_machine()}.\n\n{report.table(formats.HEADS, [formats.row(r) for r in rows])}", rows
 
 
 def _start(rows: Sequence[start.Started]) -> tuple[str, Sequence[Any]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from otelsiem.formats import hec
 from otelsiem.formats.hec import FEW, Style, envelopes
-from otelsiem.formats.layout import LONGEST_KEYS, MOST_KEYS, Layout, Layouts
+from otelsiem.formats.layout import LONGEST_KEYS, MOST_KEYS, Layout, Layouts, layout
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope
@@ -28,7 +28,7 @@ STYLES = (
 )
 
 
-class NoLayouts(Layouts):
+class NoLayouts(Layouts[Layout]):
     def get(self, signature: tuple[Any, ...], said: tuple[str, ...]) -> Layout | None:
         return None
 
@@ -39,7 +39,7 @@ def written(batch: Batch, style: Style) -> bytes:
 
 def generally(batch: Batch, style: Style) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hec, "_LAYOUTS", NoLayouts(1))
+        patch.setattr(hec, "_LAYOUTS", NoLayouts(1, layout))
         return written(batch, style)
 
 
@@ -162,7 +162,7 @@ def signature(n: int) -> tuple[Any, ...]:
 
 
 def test_a_flood_of_shapes_is_bounded_and_does_not_push_out_what_is_in_use() -> None:
-    layouts = Layouts(8)
+    layouts = Layouts(8, layout)
     used = layouts.get(signature(0), ())
     assert used is not None
     for n in range(1, 5000):
@@ -172,7 +172,7 @@ def test_a_flood_of_shapes_is_bounded_and_does_not_push_out_what_is_in_use() -> 
 
 
 def test_a_full_house_still_lets_newcomers_in() -> None:
-    layouts = Layouts(2)
+    layouts = Layouts(2, layout)
     for n in range(2):
         layouts.get(signature(n), ())
     asked = [layouts.get(signature(9), ()) for _ in range(100)]
