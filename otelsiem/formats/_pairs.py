@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from operator import attrgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from otelsiem.formats._cef_keys import Keys
 from otelsiem.formats._keys import Key, is_empty
@@ -81,12 +81,8 @@ class Arranged(NamedTuple, Generic[S]):
     left: dict[str, S]  # what has no name
 
 
-class Pair(NamedTuple):
-    """A key with its label, and the value before escaping; `whole`: worth nothing when it is cut."""
-
-    start: str
-    text: str
-    whole: bool = False
+# What stands before a value (its key, with the label), the value before escaping, whether it is worth nothing when cut.
+Pair: TypeAlias = tuple[str, str, bool]
 
 
 def arrange(
@@ -157,20 +153,24 @@ def _spelled(key: str, space: str) -> str:
     return first + "".join([word[0].upper() + word[1:] for word in rest])
 
 
-def pairs(language: Language, slots: Iterable[Slot[Any]], left: dict[str, Any]) -> tuple[list[Pair], list[Pair]]:
+def pairs(
+    language: Language, slots: Iterable[Slot[int]], values: Sequence[Any], left: dict[str, Any]
+) -> tuple[list[Pair], list[Pair]]:
     """What is written. A value that its key has no room for is cut there; it stands whole in the second list, or in
     `left` when it has no name."""
     made: list[Pair] = []
     wholes: list[Pair] = []
-    for start, key, source, whole, called in slots:
-        text = language.taken(key, source) or ""
+    for start, key, place, whole, called in slots:
+        value = values[place]
+        text = value if type(value) is str and key.kind == "text" else language.taken(key, value) or ""
+        # a character is shown as ten at most
         if key.most and 10 * len(text) > key.most and len(language.show(text[: key.most + 1])) > key.most:
             if whole:
-                wholes.append(Pair(f"{whole}=", text))
+                wholes.append((f"{whole}=", text, False))
             else:
-                left[called] = source
+                left[called] = value
             text = cut(text, key.most, language.show)
-        made.append(Pair(start, text, key.kind not in _CUTTABLE))
+        made.append((start, text, key.kind not in _CUTTABLE))
     return made, wholes
 
 
@@ -191,7 +191,8 @@ def slot(language: Language, key: Key, source: S, whole: str = "", called: str =
 
 def meanings(event: Event) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What a document says by meaning, in the order of ORDER, and its other attributes; nothing empty is a meaning."""
-    said = {name: value for name, value in zip(_FIELDS, _fields(event), strict=True) if not is_empty(value)}
+    fields = zip(_FIELDS, _fields(event), strict=True)
+    said = {name: value for name, value in fields if value is not None and not is_empty(value)}
     for holder, parts in _PARTS.items():
         if (held := getattr(event, holder)) is not None:
             said |= {f"{holder}.{part}": value for part in parts if not is_empty(value := getattr(held, part))}

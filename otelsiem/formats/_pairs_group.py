@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from otelsiem.formats._keys import Key, is_empty
-from otelsiem.formats._pairs import Arranged, Language, Pair, Slot, arrange, named, pairs, slot
+from otelsiem.formats._pairs import Language, Pair, Slot, named, pairs, slot
 from otelsiem.formats._pairs_plan import Plan
+from otelsiem.formats._pairs_shape import Arrangements
 from otelsiem.formats.json import Event
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.shape import shape
@@ -43,6 +44,7 @@ class Dialect(NamedTuple):
     first: Callable[[str, int], Slots]
     last: Callable[[str, int, bool], Slots]  # whether the record names a technique itself
     plans: Layouts[Plan]
+    shapes: Arrangements
     kept: OrderedDict[Content, Common]
 
 
@@ -52,7 +54,8 @@ class Ends(NamedTuple):
     header: str
     first: list[Pair]
     last: list[Pair]
-    opening: str  # header and first pairs, up to the time
+    start: str  # header and first pairs
+    opening: str  # the same, up to the time
     closing: str  # last pairs, up to the exact time
 
 
@@ -91,15 +94,16 @@ class Common:
 
     def _made(self, event: str, number: int, attacked: bool) -> Ends:
         dialect, language = self._dialect, self._dialect.language
-        first, wholes = pairs(language, [*dialect.first(event, number), *self._host], {})
-        last, more = pairs(language, [*dialect.last(event, number, attacked), *self._last], {})
+        first, wholes = filled(language, [*dialect.first(event, number), *self._host])
+        last, more = filled(language, [*dialect.last(event, number, attacked), *self._last])
         last = [*wholes, *last, *more]
         between, escape = language.between, language.escape
-        opening = "".join([f"{pair.start}{escape(pair.text)}{between}" for pair in first])
-        closing = "".join([f"{between}{pair.start}{escape(pair.text)}" for pair in last])
+        opening = "".join([f"{start}{escape(text)}{between}" for start, text, _ in first])
+        closing = "".join([f"{between}{start}{escape(text)}" for start, text, _ in last])
         exact = f"{between}{language.named('timeUnixNano')}="
         header = self.header(event, number, 0)
-        return Ends(header, first, last, f"{header}{opening}{language.time}=", f"{closing}{exact}")
+        begin = f"{header}{opening}"
+        return Ends(header, first, last, begin, f"{begin}{language.time}=", f"{closing}{exact}")
 
     def header(self, event: str, number: int, room: int) -> str:
         return self._dialect.header(self.speaker, event, number, room)
@@ -119,6 +123,12 @@ def common(group: Group, dialect: Dialect, at: Moment, product: Product) -> Comm
             if len(kept) > _MOST:
                 kept.popitem(last=False)
     return found
+
+
+def filled(language: Language, slots: Slots) -> tuple[list[Pair], list[Pair]]:
+    """Slots that hold their values themselves."""
+    values = [found.source for found in slots]
+    return pairs(language, [found._replace(source=n) for n, found in enumerate(slots)], values, {})
 
 
 def own(language: Language, flat: str, value: Any) -> Slot[Any]:

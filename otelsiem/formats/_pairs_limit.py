@@ -29,7 +29,7 @@ def limited(head: str, first: Sequence[Pair], rest: Sequence[Pair], limit: int, 
 def _fitted(pairs: Sequence[Pair], room: int, worth: int, limit: int, language: Language) -> tuple[list[str], int]:
     """The pairs in `room` bytes, the longest ones cut to one length; and what is left of the room."""
     sizes = [_size(pair, limit, language) for pair in pairs]
-    whole = [pair.whole for pair in pairs]
+    whole = [kept for _, _, kept in pairs]
 
     def too_many(stop: int) -> bool:
         return _share(sizes[:stop], whole[:stop], room) < min(max(sizes[:stop]), worth)
@@ -37,20 +37,21 @@ def _fitted(pairs: Sequence[Pair], room: int, worth: int, limit: int, language: 
     stop = bisect_right(range(1, len(pairs) + 1), False, key=too_many)
     most = _share(sizes[:stop], whole[:stop], room)
     made: list[str] = []
-    for pair, size in zip(pairs[:stop], sizes, strict=False):
-        around = len(language.between) + len(pair.start)
-        text = language.escape(pair.text[:limit])
-        if size > most and not pair.whole:
-            text = language.escape(cut(pair.text, most - around, lambda part: language.escape(part).encode()))
+    for (start, said, kept), size in zip(pairs[:stop], sizes, strict=False):
+        around = len(language.between) + len(start)
+        text = language.escape(said[:limit])
+        if size > most and not kept:
+            text = language.escape(cut(said, most - around, lambda part: language.escape(part).encode()))
         if text and (size := around + len(text.encode())) <= room:
-            made.append(pair.start + text)
+            made.append(start + text)
             room -= size
     return made, room
 
 
 def _size(pair: Pair, limit: int, language: Language) -> int:
-    text = language.escape(pair.text[:limit])  # what is longer does not fit anyway
-    return len(language.between) + len(pair.start) + len(text.encode())
+    start, said, _ = pair
+    text = language.escape(said[:limit])  # what is longer does not fit anyway
+    return len(language.between) + len(start) + len(text.encode())
 
 
 def _share(sizes: Sequence[int], whole: Sequence[bool], room: int) -> int:

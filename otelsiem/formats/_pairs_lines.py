@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from msgspec.structs import astuple
 
 from otelsiem.formats._keys import family, is_empty
-from otelsiem.formats._pairs import HEADS, Pair, arrange, framework_of, is_account, meanings, pairs
-from otelsiem.formats._pairs_group import Common, Dialect, common, own
+from otelsiem.formats._pairs import HEADS, Pair, framework_of, is_account, meanings, pairs
+from otelsiem.formats._pairs_group import Common, Dialect, Ends, common, filled, own
 from otelsiem.formats._pairs_limit import FIELD, limited
 from otelsiem.formats._pairs_plan import TIGHT, Plan, addresses
 from otelsiem.formats.json import Event, Shapes, document
@@ -79,8 +79,8 @@ class _Lines:
 
     def _planned(self, plan: Plan) -> Write:
         """A writer for records of one plan; what is the same for all of them waits in the closure."""
-        parts, pick, pick_texts, places, addressed, whole, worked, tight, wide, *more_of_it = plan
-        target, attacked, technique, outcome, outcomes = more_of_it
+        parts, pick, pick_texts, places, addressed, whole, worked, tight, wide = plan[:9]
+        target, attacked, technique, outcome, outcomes = plan[9:]
         more, ends, find = [*self._common.said.values()], self._common.ends, self._common.find
         language, limit = self._dialect.language, self._limit
         calm, escape, taken = language.calm, language.escape, language.taken
@@ -141,25 +141,34 @@ class _Lines:
         said, attributes = meanings(event)
         left = {key: value for key, value in attributes.items() if is_empty(value)}
         named = {key: value for key, value in attributes.items() if key not in left}
-        arranged = arrange(language, said, named, lambda key, value: language.taken(key, value) is not None)
-        left |= arranged.left
-        first, wholes = pairs(language, arranged.first, left)
-        more, again = pairs(language, arranged.more, left)
+        arranged, values = self._dialect.shapes.of(said, named), [*said.values(), *named.values()]
+        left |= {name: values[place] for name, place in arranged.left.items()}
+        first, wholes = pairs(language, arranged.first, values, left)
+        more, again = pairs(language, arranged.more, values, left)
         key = (event.event_type or "", record.severity, event.mitre_attack is not None)
         ends = common.ends.get(key) or common.find(*key)
-        ns = event.time_unix_nano
-        time = [Pair(f"{language.time}=", ns[:13], whole=True)] if _FIRST <= int(ns) < _LAST else []
-        rest = [*more, *wholes, *again]
-        rest += pairs(language, [own(language, "rest", left)] if left else [], {})[0]
-        rest += [*ends.last, Pair(f"{language.named('timeUnixNano')}=", ns, whole=True)]
-        said_first = [*ends.first, *time, *first]
-        line = language.between.join([f"{p.start}{language.escape(p.text)}" for p in (*said_first, *rest)])
-        whole = f"{ends.header}{line}".encode()
-        if not self._limit or len(whole) <= self._limit:
-            return whole
-        short = len(ends.header.encode()) <= self._limit // 3
-        header = ends.header if short else common.header(*key[:2], self._limit // FIELD)
-        return limited(header, said_first, rest, self._limit, language)
+        rest = [*more, *wholes, *again, *(filled(language, [own(language, "rest", left)])[0] if left else [])]
+        return self._line(key, ends, event.time_unix_nano, first, rest)
+
+    def _line(self, key: tuple[str, int, bool], ends: Ends, ns: str, first: list[Pair], rest: list[Pair]) -> bytes:
+        language, limit = self._dialect.language, self._limit
+        between, escape = language.between, language.escape
+        timed = _FIRST <= int(ns) < _LAST
+        own = [*first, *rest]
+        if language.calm("".join([text for _, text, _ in own])):
+            said = between.join([start + text for start, text, _ in own])
+        else:
+            said = between.join([start + escape(text) for start, text, _ in own])
+        begin = f"{ends.opening}{ns[:13]}{between}" if timed else ends.start
+        end = f"{ends.closing}{ns}"
+        line = (begin + said + end if own else begin + end[len(between) :]).encode()
+        if not limit or len(line) <= limit:
+            return line
+        short = len(ends.header.encode()) <= limit // 3
+        header = ends.header if short else self._common.header(*key[:2], limit // FIELD)
+        time: list[Pair] = [(f"{language.time}=", ns[:13], True)] if timed else []
+        exact = (f"{language.named('timeUnixNano')}=", ns, True)
+        return limited(header, [*ends.first, *time, *first], [*rest, *ends.last, exact], limit, language)
 
 
 def _worked_out(row: list[Any], technique: int | None, outcomes: tuple[int, ...]) -> tuple[str | None, str | None]:

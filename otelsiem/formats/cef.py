@@ -21,6 +21,7 @@ from otelsiem.formats._pairs_group import Dialect, Slots, own
 from otelsiem.formats._pairs_limit import LEAST
 from otelsiem.formats._pairs_lines import written
 from otelsiem.formats._pairs_plan import plan
+from otelsiem.formats._pairs_shape import Arrangements
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.speaker import NOBODY, Product, Speaker
 from otelsiem.formats.visible import SIGNS, visible
@@ -119,6 +120,7 @@ def _dialect(version: Literal[0, 1]) -> Dialect:
         partial(_first, language),
         partial(_last, language),
         Layouts(256, partial(plan, language)),
+        Arrangements(language),
         OrderedDict(),
     )
 

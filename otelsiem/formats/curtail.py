@@ -2,7 +2,7 @@
 
 rsyslog splits the excess off into records without a header, syslog-ng closes the connection (contract 6). Guarantees:
 the result is within the limit, valid UTF-8, ends no value inside an escape, and says in `truncated` what was cut. The
-message goes first, but for its beginning, then the longest values; id, tenant, agent, correlation and hash stay longest.
+message goes first, but for its beginning, then the longest values; id, tenant, agent, correlation and hash go last.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from otelsiem.formats._pairs_group import Dialect, Slots, own
 from otelsiem.formats._pairs_limit import LEAST
 from otelsiem.formats._pairs_lines import written
 from otelsiem.formats._pairs_plan import plan
+from otelsiem.formats._pairs_shape import Arrangements
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.speaker import NOBODY, Product, Speaker
 from otelsiem.formats.visible import SIGNS, sign
@@ -109,7 +110,16 @@ def _dialect(version: str, delimiter: str) -> Dialect:
     )
     header = partial(_header, version, "" if version == "1.0" else f"{'0x09' if delimiter == chr(9) else delimiter}|")
     plans = Layouts(256, partial(plan, language))
-    return Dialect(language, header, _unsaid, partial(_first, language), partial(_last, language), plans, OrderedDict())
+    return Dialect(
+        language,
+        header,
+        _unsaid,
+        partial(_first, language),
+        partial(_last, language),
+        plans,
+        Arrangements(language),
+        OrderedDict(),
+    )
 
 
 def _header(version: str, delimiter: str, said: Speaker, event: str, _severity: int, room: int) -> str:

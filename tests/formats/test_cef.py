@@ -371,6 +371,14 @@ def test_a_time_that_would_be_misread_is_only_told_exactly(time: int) -> None:
     assert made["otelsiemTimeUnixNano"] == str(time)
 
 
+def test_a_record_that_says_nothing() -> None:
+    for record in (Record(), Record(time=1), Record(time=NOON), Record(event="e", time=1)):
+        for style in (PLAIN, Style(limit=512)):
+            (line,) = lines([Group({}, Scope(), [record])], Moment(now=AT.now), style)
+            assert read(line).extension["otelsiemTimeUnixNano"] == str(record.time or AT.now)
+            assert b"| " not in line
+
+
 PIVOTS = {"tenant.id": "t-1", "gen_ai.agent.id": "a-1", "audit.correlation.id": "c-1", "audit.constitutional_hash": "h"}
 
 

@@ -94,6 +94,15 @@ def test_an_unknown_attribute_is_never_mistaken_for_a_key_that_responders_pivot_
     assert {"c-1", "mine", "forged"} <= texts_in(document["labels"])
 
 
+def test_a_label_of_ours_never_takes_the_place_of_an_attribute() -> None:
+    """What does not fit its field becomes a label, beside an attribute that is spelled like it."""
+    document = said(
+        audit__target__id=["a"], target_id="b", client__address=["c"], source_address="d",
+        threat__technique__id={"e": 1}, technique="f", client__port="g", source_port="h",
+    )  # fmt: skip
+    assert {"a", "b", "c", "d", '{"e":1}', "f", "g", "h"} <= texts_in(document["labels"])
+
+
 def test_scalar_and_object_of_one_name_do_not_collide() -> None:
     document = said(http="x", http__request="y", http__request__method="GET", **{"a": 1, "a.b": 2, "a..b": 3})
     assert document["http"] == {"request": {"method": "GET"}}

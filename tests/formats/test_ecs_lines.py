@@ -131,6 +131,15 @@ def test_values_that_decide_are_looked_at(key: str, event: str) -> None:
     assert [msgspec.json.decode(line) for line in lines(batch, AT, STYLE)] == generally(batch)
 
 
+def test_a_record_adds_to_the_field_sets_of_its_resource() -> None:
+    made = [Record(id="x", time=NOON, attributes={"process.pid": n, "device.id": "d-2"}) for n in (7, 8)]
+    batch = [Group({"process.pid": 1, "process.executable.name": "p", "device.id": "d-1"}, Scope(), made)]
+    written = [msgspec.json.decode(line) for line in lines(batch, AT, STYLE)]
+    assert written == generally(batch)
+    assert written[1]["process"] == {"pid": 1, "name": "p"}
+    assert {"process_pid": "8", "device_id": "d-2"}.items() <= written[1]["labels"].items()
+
+
 def test_groups_that_say_nearly_the_same_are_kept_apart() -> None:
     """Python calls 1, True and 1.0 equal."""
     record = Record(id="x", time=NOON)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from otelsiem.formats import rfc3164, rfc5424, syslog_lines
 from otelsiem.formats.header import Style
@@ -204,20 +205,18 @@ def test_one_sign_is_enough_to_leave_the_layout(sign: str, where: str) -> None:
 
 
 def test_the_standard_record_has_a_layout(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = CASES["login"][0].records[0]
-    batch = [Group(CASES["login"][0].resource, Scope("s"), [record] * 3)]
+    [group] = CASES["login"]
+    [record] = group.records
+    plain = {key: value for key, value in record.attributes.items() if key != "user.roles"}
 
     def shut(*_: object) -> None:
         raise AssertionError("it went the general way")
 
     monkeypatch.setattr(syslog_lines, "document", shut)
     with pytest.raises(AssertionError, match="the general way"):
-        rfc5424.lines(batch, AT, Style())  # user.roles is a list, whose JSON has quotes
-    del record.attributes["user.roles"]
-    try:
-        assert len(rfc5424.lines(batch, AT, Style())) == 3
-    finally:
-        record.attributes["user.roles"] = ["admin", "ops"]
+        rfc5424.lines([Group(group.resource, Scope("s"), [record] * 3)], AT, Style())  # the JSON of a list has quotes
+    record = structs.replace(record, attributes=plain)
+    assert len(rfc5424.lines([Group(group.resource, Scope("s"), [record] * 3)], AT, Style())) == 3
 
 
 def one(record: Record, style: Style | None = None, resource: dict[str, Any] | None = None) -> Message:

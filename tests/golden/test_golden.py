@@ -99,8 +99,6 @@ FORMATS: dict[str, tuple[str, Destination]] = {
     "rfc5424": ("txt", Syslog.model_validate({**SYSLOG, "structured_data_id": "acgs2@12345"})),
     "rfc3164": ("txt", Syslog.model_validate({**SYSLOG, "protocol": "rfc3164", "facility": "local4"})),
     "syslog_json": ("txt", Syslog.model_validate({**SYSLOG, "format": "json", "bom": True})),
-    "syslog_qradar": ("txt", Syslog.model_validate({**SYSLOG, "preset": "qradar"})),
-    "syslog_arcsight": ("txt", Syslog.model_validate({**SYSLOG, "preset": "arcsight"})),
     "ocsf_1.3.0": ("json", lines_of(lambda batch, at: ocsf.lines(batch, at, OCSF_OLDER))),
 }
 
