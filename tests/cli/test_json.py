@@ -22,6 +22,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "print-config": (),
     "send": (),
     "components": (),
+    "test": ("--no-record",),
+    "setup": (),
     "dead-letters list": (),
     "dead-letters show": ("--exporter", "file", "--position", "1"),
     "dead-letters replay": ("--exporter", "file", "--all"),
@@ -31,7 +33,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "journal repair": ("--yes",),
 }
 NEED_A_CONFIGURATION = sorted(WORDS.keys() - {"components"})
-NEED_A_GATEWAY = sorted(WORDS.keys() - {"components", "validate", "print-config"})
+NEED_A_GATEWAY = sorted(WORDS.keys() - {"components", "validate", "print-config", "test", "setup"})
 
 
 def commands() -> Iterator[tuple[str, Any]]:
