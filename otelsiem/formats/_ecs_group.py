@@ -44,8 +44,9 @@ def common(group: Group, at: Moment, product: Product, dataset: str) -> Common:
         if (field := RESOURCE.get(key)) is None or not home(tree, field, value)
     }
     scope = group.scope
-    parts = {"version": scope.version, "schema_url": scope.schema_url} | scope.attributes
-    made = labels(rest, "resource_") | labels({k: safe(v) for k, v in parts.items() if v != ""}, "scope_")
+    about = {"version": scope.version, "schema_url": scope.schema_url}
+    parts = {key: value for key, value in about.items() if value} | scope.attributes
+    made = labels(rest, "resource_") | labels({key: safe(value) for key, value in parts.items()}, "scope_")
     if group.schema_url:
         made["resource_schema_url"] = group.schema_url
     if said.vendor:

@@ -176,9 +176,9 @@ def pairs(
 
 def cut(text: str, most: int, written: Callable[[str], Sized]) -> str:
     """The longest beginning of a text that has at most this size when it is written."""
-    text = text[:most]
+    text = text[: max(most, 0)]
     size = bisect_right(range(1, len(text) + 1), most, key=lambda n: len(written(text[:n])))
-    while len(written(text[:size])) > most:  # where the last character decides how it is written
+    while size and len(written(text[:size])) > most:  # where the last character decides how it is written
         size -= 1
     return text[:size]
 

@@ -78,7 +78,7 @@ def show(value: str) -> str:
 
 def field(value: str, most: int) -> str:
     """A header field as its reader shall see it."""
-    return visible(value[: 4 * most].translate(_LINE_ENDS)).strip()[:most]
+    return visible(value[: 4 * most].translate(_LINE_ENDS)).strip()[:most].rstrip()
 
 
 def _is_calm(values: str) -> bool:
@@ -137,7 +137,7 @@ def _header(version: int, said: Speaker, event: str, severity: int, room: int) -
         field(stable, _MOST_ID) or NO_EVENT,
         name[0].upper() + name[1:],
     ]
-    escaped = [_escape_field(cut(value, room, _field_bytes) if room else value) for value in fields]
+    escaped = [_escape_field(cut(value, room, _field_bytes).rstrip() if room else value) for value in fields]
     return f"CEF:{version}|{'|'.join(escaped)}|{scale(severity).cef}|"
 
 

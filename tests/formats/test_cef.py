@@ -481,6 +481,41 @@ def test_what_a_plan_writes(attributes: dict[str, Any], monkeypatch: pytest.Monk
     assert [module.lines(batch, AT, module.Style()) for module in formats] == generally
 
 
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("n", [5, True, "t", 1.5, None, "", [1], {"a": 1}, 5]),
+        ("client.address", ["10.0.0.1", "::1", "host", "10.0.0.2", "::2", 7, ""]),
+        ("server.address", ["::1", "10.0.0.1", "host", "x" * 2000]),
+        ("client.port", [80, 70_000, -1, "80", True]),
+        ("audit.outcome", ["success", "denied", "weird", "failure", True, "success"]),
+        ("status", ["ok", "denied", "weird", 200, "ok"]),
+        ("audit.target.type", ["vault", "user", "Account", "vault"]),
+        ("threat.technique.id", ["T1078", "AML.T0051", "T1", "x" * 40, "T1059.001"]),
+        ("risk.score", [1, 1.5, float("inf"), 2**60, "1"]),
+        ("audit.action", ["a", "x" * 64, "a=b", "=" * 63, "\x1b" * 20]),
+        ("tenant.id", ["t", 7, "t=", "\\", "\u202e"]),
+    ],
+)
+def test_neighbours_of_one_shape_are_written_as_they_are_alone(key: str, values: list[Any]) -> None:
+    made = [Record(id="i", time=NOON, event="e", body="b", attributes={"audit.target.id": "v", key: v}) for v in values]
+    for module in (cef, leef):
+        module._dialect.cache_clear()
+        together = module.lines([Group({}, Scope(), made)], AT, module.Style())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+            assert together == [module.lines([Group({}, Scope(), [one])], AT, module.Style())[0] for one in made]
+
+
+def test_who_speaks_is_asked_each_time() -> None:
+    batch = standard(1)
+    said = [lines(batch, Moment(now=AT.now, host=host), Style(Product(name)))[0] for name in "ab" for host in "cd"]
+    assert [read(line).vendor for line in said] == ["a", "a", "b", "b"]
+    batch[0].resource.pop("host.name")
+    said = [lines(batch, Moment(now=AT.now, host=host), PLAIN)[0] for host in ("c", "d", "c")]
+    assert [read(line).extension["dvchost"] for line in said] == ["c", "d", "c"]
+
+
 def shut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing goes the general way."""
 
