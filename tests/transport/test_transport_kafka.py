@@ -387,8 +387,12 @@ def test_another_kind_of_request_is_a_failure(opened: Open) -> None:
 
 
 def test_librdkafkas_log_is_ours_at_debug_and_shows_no_secret(
-    opened: Open, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    opened: Open,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("otelsiem"), "handlers", [])  # what a command of another test has left there
     with caplog.at_level(logging.DEBUG, "otelsiem.kafka"), KafkaBroker({"audit": 1}, users={"me": "x"}) as guarded:
         failed(opened(brokers=(guarded.address,), sasl=Sasl("PLAIN", "me", PASSWORD)).perform(messages("a")))
     assert any("Authentication failed" in record.getMessage() for record in caplog.records)
