@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from otelsiem.formats._keys import Key, is_empty
+from otelsiem.formats._keys import FAMILIES, Key, is_empty
 from otelsiem.formats._pairs import Language, Pair, Slot, named, pairs, slot
 from otelsiem.formats._pairs_plan import Plan
 from otelsiem.formats._pairs_shape import Arrangements
@@ -153,7 +153,8 @@ def _resource(language: Language, resource: Mapping[str, Any]) -> Slots:
     for attribute, value in resource.items():
         name = names.get(attribute, "")
         candidates = () if attribute == "host.name" else language.resource.get(attribute, ())
-        each = value if isinstance(value, list) else [value]  # a machine has several addresses: the first one fits
+        several = isinstance(value, list) and any(key.kind in FAMILIES for key in candidates)
+        each = value if several else [value]  # a machine has several addresses: the first that fits
         found = next(
             (
                 (key, one)
@@ -169,7 +170,7 @@ def _resource(language: Language, resource: Mapping[str, Any]) -> Slots:
         if found:
             used.add(found[0].name)
             slots.append(slot(language, found[0], found[1], name, attribute))
-        if name and (found is None or len(each) > 1):
+        if name and (found is None or several):
             slots.append(slot(language, Key(name), value, name, attribute))
     return [*slots, *_unnamed(language, "resource_rest", unnamed)]
 

@@ -364,6 +364,30 @@ def test_resource_and_scope_are_told() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ({"service.name": [None]}, {"sourceServiceName": "[null]"}),
+        ({"service.name": ["a", "b"]}, {"sourceServiceName": '["a","b"]'}),
+        ({"host.ip": "10.0.0.1"}, {"dvc": "10.0.0.1"}),
+        (
+            {"host.ip": ["", None, "::1", "10.0.0.1"]},
+            {"c6a1": "::1", "otelsiemResourceHostIp": '["",null,"::1","10.0.0.1"]'},
+        ),
+        ({"host.ip": [], "process.pid": "7"}, {"otelsiemResourceHostIp": "[]", "otelsiemResourceProcessPid": "7"}),
+        (
+            {"service.instance.id": "x" * 256},
+            {"deviceExternalId": "x" * 255, "otelsiemResourceServiceInstanceId": "x" * 256},
+        ),
+        ({"": 1, "a=b": 2, "n": None}, {"otelsiemResourceRest": '{"":1,"a=b":2,"n":null}'}),
+    ],
+)
+def test_odd_resources(resource: dict[str, Any], expected: dict[str, str]) -> None:
+    made = one(resource, Style(Product("v", "p", "1"))).extension
+    assert {key: value for key, value in made.items() if key in expected} == expected
+    assert all(made.values())
+
+
 @pytest.mark.parametrize("time", [1, 10**9, 10**18 - 1, 10**19, 2**64 - 1])
 def test_a_time_that_would_be_misread_is_only_told_exactly(time: int) -> None:
     made = one(time=time).extension
