@@ -144,7 +144,7 @@ def test_every_field_arrives(
         probe = converse(made.probe(at), transport.perform)
         assert type(probe).__name__ == "Delivered", probe
         transport.close()
-        found = arrived(judge.file, 4)  # before the stop: one that takes too long is a kill, and then nothing is flushed
+        found = arrived(judge.file, 4)  # before the stop: one that takes too long is a kill, which flushes nothing
         assert shown(merged(found)) == shown(with_ids(tricky()))
 
 
