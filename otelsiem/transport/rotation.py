@@ -79,11 +79,11 @@ class Rotation:
         for n in range(1000):
             again = f"-{n}" if n else ""
             target = self._path.with_name(f"{self._path.stem}-{stamp}{again}{self._path.suffix}")
-            if target.with_name(target.name + ".gz").exists():
-                continue
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._mode))
-                return target
+                if not target.with_name(target.name + ".gz").exists():
+                    return target
+                target.unlink()
         raise FileExistsError(0, "no free name for the rotated file")
 
 
@@ -142,6 +142,8 @@ def _compress(path: Path, mode: int, stop: threading.Event) -> None:
     with path.open("rb") as source:
         if fcntl is not None:  # one process at a time, and after the last writer has let go
             fcntl.flock(source, fcntl.LOCK_EX)
+        if os.fstat(source.fileno()).st_size == 0:
+            return  # a reserved name: another process is about to give it to its full file
         if not final.exists():  # else a crash came between rename and unlink
             try:
                 if not _pack(path, source, half, mode, stop):

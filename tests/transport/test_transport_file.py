@@ -21,6 +21,7 @@ from otelsiem.model.destination import FileSettings
 from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply, WriteRequest
 from otelsiem.transport import file as module
 from otelsiem.transport.file import FileTransport
+from otelsiem.transport.rotation import Rotation
 from otelsiem.transport.transport import open_transport
 
 NOON = 1_785_153_600.0  # 2026-07-27T12:00:00Z
@@ -458,6 +459,28 @@ def test_processes_share_a_path_through_rotation_and_compression(path: Path) -> 
         data = entry.read_bytes()
         lines += (gzip.decompress(data) if entry.suffix == ".gz" else data).decode().splitlines()
     assert sorted(lines) == sorted(f"{name}:{n}:" + "x" * 20 for name in "abc" for n in range(400))
+
+
+def test_p1_a_name_reserved_by_one_process_is_not_compressed_by_another(
+    path: Path, transport: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reservation of a name and the rename over it, another process's compressor looks."""
+    elsewhere = Rotation(path, 0, 0o640)
+    replace = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if source == path:
+            elsewhere.compress(threading.Event())
+        replace(source, target)
+
+    carrier = transport(rotate_bytes=3)
+    wrote(carrier, "1\n")
+    monkeypatch.setattr(os, "replace", replaced)
+    wrote(carrier, "2\n")
+    elsewhere.compress(threading.Event())
+    [packed] = path.parent.glob("*.gz")
+    assert gzip.decompress(packed.read_bytes()) == b"1\n"
+    assert path.read_bytes() == b"2\n"
 
 
 def test_an_empty_body_asks_whether_the_file_can_be_written_and_writes_nothing(tmp_path: Path) -> None:
