@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from otelsiem.formats._keys import FAMILIES, Key, is_empty
+from otelsiem.formats._keys import FAMILIES, Key, is_empty, told
 from otelsiem.formats._pairs import Language, Pair, Slot, named, pairs, slot
 from otelsiem.formats._pairs_plan import Plan
 from otelsiem.formats._pairs_shape import Arrangements
 from otelsiem.formats.json import Event
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.shape import shape
-from otelsiem.formats.speaker import Product, Speaker, beyond, speaker
+from otelsiem.formats.speaker import KEYS, Product, Speaker, beyond, speaker
 from otelsiem.formats.structured import camel
 from otelsiem.formats.values import safe
 from otelsiem.formats.vocabulary import FROM_RESOURCE, spellings
@@ -67,17 +67,17 @@ class Common:
         language = dialect.language
         resource = {key: safe(value) for key, value in group.resource.items()}
         known = {key: value for key, value in resource.items() if not is_empty(value)}
-        self.speaker = speaker(known, product, host)
+        self.speaker = speaker({key: told(known[key]) for key in KEYS if key in known}, product, host)
         self.said = _said(known)
         self.is_plain = all(type(value) is str for value in self.said.values())
         self.blank = Event()
         for name, value in self.said.items():
             setattr(self.blank, name, value)
-        told = _resource(language, beyond(resource, self.speaker))
-        told += [own(language, name, value) for name, value in dialect.unsaid(self.speaker).items()]
+        last = _resource(language, beyond(resource, self.speaker))
+        last += [own(language, name, value) for name, value in dialect.unsaid(self.speaker).items()]
         if group.schema_url:
-            told.append(own(language, "resource_schema_url", group.schema_url))
-        self._last = [*told, *_scope(language, group.scope)]
+            last.append(own(language, "resource_schema_url", group.schema_url))
+        self._last = [*last, *_scope(language, group.scope)]
         said = self.speaker.hostname
         key = language.resource["host.name"][0]
         self._host = [slot(language, key, said, language.named("resourceHostName"))] if said else []

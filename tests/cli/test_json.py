@@ -22,7 +22,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "print-config": (),
     "send": (),
     "components": (),
-    "test": ("--no-record",),
+    "test": ("file", "--no-record"),
     "setup": (),
     "dead-letters list": (),
     "dead-letters show": ("--exporter", "file", "--position", "1"),
@@ -94,7 +94,7 @@ def test_answers_beside_a_gateway_are_one_document_each(tmp_path: Path) -> None:
                 continue
             patience = ["--timeout", "0"] * (command == "send")
             result = invoke(*command.split(), *words, *patience, "--config", config, "--json")
-            assert result.exit_code == Exit.OK, result.stderr
+            assert result.exit_code == Exit.OK, (command, result.stdout, result.stderr)
             assert isinstance(told(result), dict), command
         words = ("--exporter", "file", "--position", "3", "--config", str(config))
         assert told(invoke("dead-letters", "replay", *words, "--json")) == {"replayed": 0, "missing": 1}

@@ -69,6 +69,10 @@ def as_cefp(line: bytes) -> dict[str, str]:
     return found
 
 
+def test_p4_a_version_that_is_no_text_is_told_as_one() -> None:
+    assert one({"service.version": 7, "service.name": True, "host.name": [1]}, event="x").device == "7"
+
+
 @given(hostile.batches)
 @settings(deadline=None, max_examples=100)
 def test_p4_every_line_is_read_by_both_readers_the_same(batch: Batch) -> None:
