@@ -160,16 +160,24 @@ def still_works_when_full(journal: SqliteJournal, taken: int) -> None:
     assert balanced(journal, cursor).delivered == taken - 2
 
 
+def most_pages(journal: SqliteJournal, most: int) -> int:
+    """Set how many there may be, 0 to leave it; how many there are. While the writer rests: it is its connection."""
+    assert journal.flush(10)
+    db = tables(journal)._db
+    if most:
+        assert db.execute(f"PRAGMA max_page_count={most}").fetchall() == [(most,)]
+    return int(db.execute("PRAGMA page_count").fetchall()[0][0])
+
+
 def test_p3_a_full_database_still_settles(tmp_path: Path) -> None:
     seen: list[str] = []
     with contextlib.closing(open_journal(tmp_path, at=seen.append)) as journal:
         journal.attach("logs", "a")
-        db = tables(journal)._db
-        pages = db.execute("PRAGMA page_count").fetchone()[0]
-        db.execute(f"PRAGMA max_page_count={pages + 60}")
+        pages = most_pages(journal, 0) + 60
+        most_pages(journal, pages)
         taken = fill(journal)
         assert "reserve.unlinked" in seen
-        db.execute(f"PRAGMA max_page_count={pages + 200}")  # what unlinking the reserve would have given
+        most_pages(journal, pages + 140)  # what unlinking the reserve would have given
         still_works_when_full(journal, taken)
         assert journal.flush(10)
         assert not journal.stats().full, "there is room, and the reserve was made again"
