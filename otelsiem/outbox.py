@@ -2,7 +2,7 @@
 
 Guarantees: what `post` returned for is in the journal, and is delivered by this process or by whoever opens the journal
 next; exporters are added, paused and removed while records go on; nothing here raises into the threads of the host but
-what `post` and `add` say. One process: after a fork the child makes its own (`audit/family.py`).
+what `post` and `add` say. One process: after a fork the child makes its own (`journal/family.py`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from otelsiem.delivery.policy import Policy
 from otelsiem.exporter import Exporter, Settings
-from otelsiem.journal.journal import Append, Cursor, ExporterCounts, Journal, Position
+from otelsiem.journal.journal import Append, Cursor, ExporterCounts, Journal, Pending, Position, Wake
 from otelsiem.model.destination import Destination
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.model.match import Match
+from otelsiem.model.processor import Aside
 from otelsiem.model.record import Batch
 from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.figures import Figures
@@ -42,6 +43,11 @@ class Outlet:
     burst: float = 0.0
 
 
+def kind(destination: Destination) -> str:
+    """The name of an exporter that got none: the file that its destination is in, as `type` has it in YAML."""
+    return type(destination).__module__.rpartition(".")[2].strip("_") or "exporter"
+
+
 class NotTakenError(OtelsiemError):
     """The record is not in the journal; the message says why."""
 
@@ -59,14 +65,27 @@ class Outbox:
 
     # --- records in ----------------------------------------------------------------------------------------------
 
-    def post(self, batch: Batch, timeout: float = 30.0) -> Position:
+    def post(self, batch: Batch, timeout: float = 30.0, aside: Aside | None = None) -> Position:
         """Returns when the batch is durable. NotTakenError when it is not, or not in time: then it yet may be."""
         answered = threading.Event()
-        pending = self.journal.append([Append(PIPELINE, batch)], lambda _: answered.set())
+        pending = self.append(batch, lambda _: answered.set(), aside)
         if pending.error is None and not answered.wait(timeout):
-            raise NotTakenError(
-                f"the journal did not answer within {timeout:g} s; the records may be in it all the same"
-            )
+            raise self.unanswered(timeout)
+        return self.position(pending)
+
+    def append(self, batch: Batch, wake: Wake, aside: Aside | None = None) -> Pending:
+        """The same without waiting: `wake` is called, on the journal's thread, when `position` can tell."""
+        out = aside or Aside()
+        return self.journal.append([Append(PIPELINE, batch, out.filtered, out.refused)], wake)
+
+    @staticmethod
+    def unanswered(timeout: float) -> NotTakenError:
+        """For who waited for `wake` in vain."""
+        return NotTakenError(f"the journal did not answer within {timeout:g} s; the records may be in it all the same")
+
+    @staticmethod
+    def position(pending: Pending) -> Position:
+        """Where an answered append stands, or NotTakenError."""
         if pending.error is not None or not pending.positions:
             raise NotTakenError(f"not taken: {pending.error}") from pending.error
         return pending.positions[0]

@@ -1,1 +1,0 @@
-"""Floor 3: the direct call. Filled by the library work."""

@@ -1,0 +1,1 @@
+"""Floor 3: events said directly, by one call, without the logging SDK."""

@@ -1,0 +1,286 @@
+"""An audit log: one call takes an event, here and now, and a thread sees to it that every SIEM gets it.
+
+    log = AuditLog(SplunkHec(endpoint=…, token=…), journal="audit-journal/")
+    log.audit("authentication_failure", outcome="failure", severity="high", actor="u-7", reason="wrong password")
+
+Guarantees: `audit` costs the caller microseconds, takes no lock, waits for nothing and raises nothing, whatever it is
+given; what changes after the call does not change the record. With `durable=True` it returns when the record is on
+disk, and raises if it is not. What a full queue means is chosen, never silent.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Unpack
+
+from opentelemetry.context import get_current
+
+from otelsiem.auditing import life, report
+from otelsiem.auditing.audited import P, R, audited
+from otelsiem.auditing.context import known
+from otelsiem.auditing.moment import Happened, TypedEvent
+from otelsiem.auditing.receipt import Receipt
+from otelsiem.auditing.report import Health, Metrics
+from otelsiem.auditing.setup import MAX_QUEUE, Settings, Setup, checked, outlet
+from otelsiem.auditing.worker import Queue, Worker
+from otelsiem.model.destination import Destination
+from otelsiem.model.errors import OtelsiemError
+from otelsiem.outbox import NotTakenError, Outbox, Outlet
+from otelsiem.sdk.convert import mapping
+
+log = logging.getLogger("otelsiem.audit")
+
+COMPLAIN_AGAIN = 60.0  # seconds between complaints of one kind
+DURABLE = 30.0  # seconds that a caller waits for the disk
+CLOSING = 5.0
+ROOM = 0.01  # seconds between looks for room in the queue, with on_full="block"
+
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})  # nobody can change these later
+
+
+class AuditLog:
+    """Takes events until `close`. Positional destinations are named by their type; `exporters` names them itself."""
+
+    _setup: Setup | None
+    _worker: Worker | None
+    _queue: Queue
+    _most: int  # events in the queue
+    _lock: threading.Lock
+
+    def __init__(self, *destinations: Destination | Outlet, **settings: Unpack[Settings]) -> None:
+        self._set(checked(destinations, settings))
+
+    @classmethod
+    def unset(cls) -> AuditLog:
+        """One that keeps what it is told until it is `set_up`."""
+        made = cls.__new__(cls)
+        made._set(None)
+        return made
+
+    def set_up(self, setup: Setup) -> None:
+        """From now on. What is still undelivered under an earlier setup without a journal goes with that."""
+        with self._lock:
+            worker, self._worker, self._setup = self._worker, None, setup
+            self._most, self._closed = setup.max_queue, False
+        if worker is not None:
+            self._told_of(worker.close(CLOSING))
+        self._begin()
+
+    # --- events in -----------------------------------------------------------------------------------------------
+
+    def audit(
+        self,
+        event: str | TypedEvent,
+        /,
+        *,
+        outcome: str = "",
+        severity: str | int = "",
+        message: str = "",
+        tenant: str = "",
+        durable: bool = False,
+        **attributes: Any,
+    ) -> Receipt | None:
+        """Take one event. `actor=`, `session=`, … are spelled as for `bind`; all else is an attribute of its name.
+
+        `durable=True` returns its receipt when it is on disk, or raises NotTakenError; without, nothing is raised.
+        """
+        if durable:
+            one = _seen(event, attributes, outcome=outcome, severity=severity, message=message, tenant=tenant)
+            return self._journaled().post([one], DURABLE)
+        try:
+            queue = self._queue
+            for value in attributes.values():
+                if type(value) not in _PLAIN:
+                    attributes = mapping(attributes)
+                    break
+            one = (
+                time.time_ns(), event, outcome, severity, message, tenant, attributes, known(), get_current()
+            )  # fmt: skip
+            if len(queue) < self._most:
+                queue.append(one)
+                if self._worker is None:
+                    self._begin()
+            else:
+                self._overflow(one)
+        except Exception:  # noqa: BLE001 - P6: whatever it is, the host's call goes on
+            self._lose(1, "an event could not be taken", failed=True)
+        return None
+
+    async def audit_durable(
+        self,
+        event: str | TypedEvent,
+        /,
+        *,
+        outcome: str = "",
+        severity: str | int = "",
+        message: str = "",
+        tenant: str = "",
+        **attributes: Any,
+    ) -> Receipt:
+        """`audit(…, durable=True)` for coroutines: the loop goes on while the disk works."""
+        one = _seen(event, attributes, outcome=outcome, severity=severity, message=message, tenant=tenant)
+        return await self._journaled().posted([one], DURABLE)
+
+    def audited(
+        self,
+        event: str,
+        /,
+        *,
+        arguments: Sequence[str] = (),
+        severity: str | int = "",
+        tenant: str = "",
+        **attributes: Any,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """An event for every call of the function: outcome, duration, type of exception, and the `arguments` named."""
+        return audited(self.audit, event, arguments, {**attributes, "severity": severity, "tenant": tenant})
+
+    # --- exporters -----------------------------------------------------------------------------------------------
+
+    def add(self, name: str, destination: Destination | Outlet) -> None:
+        """Deliver there too, what comes from now on."""
+        self._outbox().add(name, outlet(destination))
+
+    def remove(self, name: str, *, forget: bool = False) -> None:
+        """Deliver there no more. With records pending it is refused, unless they are given up."""
+        self._outbox().remove(name, forget=forget)
+
+    def pause(self, name: str) -> None:
+        """Its records wait until `resume`."""
+        self._outbox().pause(name)
+
+    def resume(self, name: str) -> None:
+        """Go on."""
+        self._outbox().resume(name)
+
+    # --- how it is -----------------------------------------------------------------------------------------------
+
+    def metrics(self) -> Metrics:
+        """Numbers, now."""
+        worker = self._worker
+        return report.metrics(worker.opened if worker else None, len(self._queue), self._dropped, self._lost)
+
+    def health(self) -> Health:
+        """Whether a person is needed, and for what."""
+        worker = self._worker
+        return report.health(worker.opened if worker else None, self._most, self.metrics())
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until all events so far are delivered where exporters run; False when time ran out."""
+        worker = self._worker
+        return worker.flush(timeout) if worker is not None else not self._queue
+
+    def close(self, timeout: float = CLOSING) -> int:
+        """Take no more; write what is queued, deliver what goes within `timeout`; how many records are left.
+
+        With a journal what is left is on disk, and goes when it is opened next. Without one it is lost, and said so.
+        """
+        with self._lock:
+            self._closed, self._most = True, 0
+            worker, self._worker = self._worker, None
+        if worker is None:
+            left = len(self._queue)
+            self._queue.clear()
+            if left:
+                self._lose(left, "otelsiem.configure was never called" if self._setup is None else "not written")
+            return left
+        left = worker.close(timeout)
+        self._told_of(left)
+        return left
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _set(self, setup: Setup | None) -> None:
+        self._queue, self._most = deque(), setup.max_queue if setup is not None else MAX_QUEUE
+        self._setup, self._worker, self._closed = setup, None, False
+        self._lock = threading.Lock()
+        self._dropped = self._lost = 0
+        self._complained: dict[str, float] = {}
+        self._inherited: list[Worker] = []  # of the process that we were forked from: never to be touched here
+        life.close_at_exit(self)
+
+    def forked(self) -> None:
+        """In a child just forked: what was queued is the parent's; threads, journal and locks are too."""
+        if self._worker is not None:
+            self._inherited.append(self._worker)
+        self._queue, self._worker, self._lock = deque(), None, threading.Lock()
+        self._dropped = self._lost = 0
+
+    def _begin(self) -> None:
+        """Start the thread, which opens the journal, in the process that first has something to write."""
+        with self._lock:
+            if self._setup is not None and self._worker is None and not self._closed:
+                self._worker = Worker(self._setup, self._queue, self._lost_at)
+                life.close_before_worker_ends()
+
+    def _outbox(self) -> Outbox:
+        return self._running().outbox(DURABLE)
+
+    def _running(self) -> Worker:
+        self._begin()
+        if self._worker is None:
+            raise OtelsiemError("closed" if self._closed else "nothing is configured: call otelsiem.configure first")
+        return self._worker
+
+    def _journaled(self) -> Worker:
+        self._on_disk()
+        try:
+            return self._running()
+        except OtelsiemError as why:
+            raise NotTakenError(f"not taken: {why}") from why
+
+    def _on_disk(self) -> None:
+        if self._setup is not None and self._setup.journal is None:
+            raise NotTakenError("not taken: there is no journal on disk; configure with journal='audit-journal/'")
+
+    def _overflow(self, one: Happened) -> None:
+        setup = self._setup
+        if self._closed or setup is None or setup.on_full == "drop_newest":
+            why = "the audit log is closed" if self._closed else f"the queue is full ({self._most} events)"
+            self._drop(why)
+        elif setup.on_full == "spill":
+            self._journaled().post([one], DURABLE)
+        else:
+            self._wait_for_room()
+            self._queue.append(one)
+
+    def _wait_for_room(self) -> None:
+        self._begin()
+        while len(self._queue) >= self._most and self._worker is not None:
+            self._worker.hurry()
+            time.sleep(ROOM)
+
+    def _drop(self, why: str) -> None:
+        with self._lock:
+            self._dropped += 1
+        self._complain("drop", f"LOST: {why}")
+
+    def _lose(self, number: int, why: str, *, failed: bool = False) -> None:
+        self._lost_at(number)
+        self._complain("lose", f"LOST: {why}", failed=failed)
+
+    def _lost_at(self, number: int) -> None:
+        with self._lock:
+            self._lost += number
+
+    def _told_of(self, left: int) -> None:
+        if left and (self._setup is None or self._setup.journal is None):
+            log.error("records=%d msg=%r", left, "LOST: not delivered at the end, and there is no journal")
+
+    def _complain(self, kind: str, said: str, *, failed: bool = False) -> None:
+        now = time.monotonic()
+        if now >= self._complained.get(kind, 0.0):
+            self._complained[kind] = now + COMPLAIN_AGAIN
+            log.error("dropped=%d lost=%d msg=%r", self._dropped, self._lost, said, exc_info=failed)
+
+
+def _seen(
+    event: str | TypedEvent, held: Mapping[str, Any], *, outcome: str, severity: str | int, message: str, tenant: str
+) -> Happened:
+    """What `audit` writes down, where no microsecond counts."""
+    return time.time_ns(), event, outcome, severity, message, tenant, mapping(held), known(), get_current()

@@ -1,0 +1,104 @@
+"""What one call of `audit` leaves behind: everything that has to be looked at there and then, as it was.
+
+Turning it into a record is done later and elsewhere, so a call costs what it takes to look (ADR 9).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from opentelemetry import baggage, trace
+from opentelemetry.context import Context
+
+from otelsiem.auditing.context import NAMES
+from otelsiem.model import severity as levels
+from otelsiem.model.record import Batch, Group, Record, Scope, Value
+from otelsiem.otlp.ids import stamp
+from otelsiem.sdk.convert import mapping, value
+
+BAGGAGE = ("tenant.id", "user.id", "session.id", "gen_ai.agent.id", "audit.correlation.id")  # no more of it is believed
+
+_NUMBERS = range(25)  # of OpenTelemetry; 0 = not said
+
+
+@runtime_checkable
+class TypedEvent(Protocol):
+    """An event of a known family: `otelsiem.auditing.events` has them."""
+
+    @property
+    def event(self) -> str: ...
+
+    @property
+    def severity(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+    def attributes(self) -> Mapping[str, Any]: ...
+
+
+Happened: TypeAlias = tuple[
+    int, str | TypedEvent, str, str | int, str, str, Mapping[str, Any], Mapping[str, Value], Context
+]
+"""One call: time, event, outcome, severity, message, tenant, attributes, bound, context. No class: it costs 0.3 µs."""
+
+
+def batch(happened: Sequence[Happened], resource: Mapping[str, Value], scope: Scope, now: int) -> Batch:
+    """Records of these calls, with their ids."""
+    made: Batch = [Group(dict(resource), scope, [_record(one) for one in happened])]
+    stamp(made, os.urandom(16), "", now)  # what it is made of is random here: nobody sends a call again
+    return made
+
+
+def _record(one: Happened) -> Record:
+    time, event, outcome, severity, message, tenant, given, bound, context = one
+    attributes = {**_carried(context), **bound}
+    if type(event) is not str and isinstance(event, TypedEvent):
+        severity, message = severity or event.severity, message or event.message
+        attributes |= mapping(_spelled(event.attributes()))
+        event = event.event
+    attributes |= mapping(_spelled(given))
+    if tenant:
+        attributes["tenant.id"] = _text(tenant)
+    if outcome:
+        attributes["audit.outcome"] = _text(outcome)
+    number = severity if type(severity) is int and severity in _NUMBERS else None
+    word = "" if number is not None else _text(severity)
+    if word:
+        attributes["audit.level"] = word
+    span = trace.get_current_span(context).get_span_context()
+    return Record(
+        "",
+        time,
+        time,
+        levels.number(word) if number is None else number,
+        word,
+        _text(event),
+        value(message) or None,
+        attributes,
+        f"{span.trace_id:032x}" if span.is_valid else "",
+        f"{span.span_id:016x}" if span.is_valid else "",
+        int(span.trace_flags) if span.is_valid else 0,
+    )
+
+
+def _text(item: Any) -> str:
+    """Whatever a caller gave where a text belongs."""
+    if type(item) is str:
+        return item
+    return "" if item is None else str(value(item))
+
+
+def _spelled(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`actor=…` is `user.id`, as in `bind`."""
+    if NAMES.keys().isdisjoint(attributes):
+        return attributes
+    return {NAMES.get(key, key): value for key, value in attributes.items()}
+
+
+def _carried(context: Context) -> dict[str, Value]:
+    """What came with the request from whoever called us."""
+    found = baggage.get_all(context)
+    return {key: str(found[key]) for key in BAGGAGE if key in found} if found else {}
