@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import examples
 from tests.peers.mode import mode
 
-# Machines are shared: how long an example takes to be drawn or tried says nothing about the code.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
 
-
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A word that means nothing ends the run before it is shared among workers."""
     mode()
+    examples.share = config.getoption("--examples")
+    # Machines are shared: how long an example takes to be drawn or tried says nothing about the code.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("shared", deadline=None, suppress_health_check=slow, max_examples=examples.some(100))
+    settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--attack-seconds", type=float, default=2, metavar="S", help="how long each attack lasts (default 2)"
     )
     group.addoption("--reloads", type=int, default=20, metavar="N", help="reloads under load (default 20)")
+    group.addoption(
+        "--examples", type=float, default=examples.share, metavar="SHARE",
+        help="share of the examples that property tests try: 1 for the long form (default 0.3)",
+    )  # fmt: skip
     group.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing them")
 
 

@@ -24,6 +24,7 @@ from otelsiem.model.errors import OtelsiemError
 from otelsiem.outbox import NotTakenError, Outlet
 from otelsiem.processors.constitution import Constitution
 from tests.auditing.reading import audit_log, delivered
+from tests.examples import some
 from tests.program import free_port
 
 
@@ -112,7 +113,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @given(event=values, said=st.fixed_dictionaries(dict.fromkeys(("outcome", "severity", "message", "tenant"), values)),
        held=st.dictionaries(st.text(max_size=5), values, max_size=4))  # fmt: skip
-@settings(max_examples=40)
+@settings(max_examples=some(40))
 def test_p6_whatever_it_is_given_nothing_is_raised_and_all_are_counted(
     shared: tuple[AuditLog, Path], event: Any, said: dict[str, Any], held: dict[str, Any]
 ) -> None:

@@ -14,6 +14,7 @@ from otelsiem.config.report import Report
 from otelsiem.config.sources import Sources
 from otelsiem.destinations.file import File
 from otelsiem.model.errors import ConfigError
+from tests.examples import some
 
 
 def read(text: str | bytes, folder: Path, env: dict[str, str] | None = None) -> tuple[dict[str, str], list[str]]:
@@ -91,13 +92,13 @@ def test_p8_a_file_that_is_not_there_is_a_problem(tmp_path: Path, name: str) -> 
     assert "cannot read this environment file" in str(caught.value) or "not a path" in str(caught.value)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=some(200))
 @given(st.binary(max_size=60))
 def test_p8_any_bytes_give_variables_or_problems(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     read(raw, tmp_path_factory.getbasetemp())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=some(200))
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=30))
 def test_any_value_arrives_in_double_quotes(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')

@@ -13,6 +13,7 @@ from otelsiem.config.report import Report
 from otelsiem.config.substitute import Surroundings, substitute
 from otelsiem.config.tree import Place, Table, build, plain
 from otelsiem.config.write import yaml_text
+from tests.examples import some
 
 ODD = [
     "yes", "null", "~", "", "0123", "0o17", "1_0", "12e4", "1:30", "<<", "=", "a: b", "a #b", "- a", "[a", "*a", "!a",
@@ -37,7 +38,7 @@ def read_back(value: Any) -> Any:
     return plain(back)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_every_value_is_read_back_as_it_was(value: dict[str, Any]) -> None:
     back = read_back(value)

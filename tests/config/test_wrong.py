@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from otelsiem.config.load import load
 from otelsiem.config.sources import Sources
 from otelsiem.model.errors import ConfigError
+from tests.examples import some
 
 GOOD = """\
 receivers:
@@ -111,7 +112,7 @@ def test_a_reference_from_outside_is_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in "".join(found)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=some(150))
 @given(st.data())
 def test_p8_a_mangled_file_gives_a_configuration_or_a_config_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -130,7 +131,7 @@ def test_p8_a_mangled_file_gives_a_configuration_or_a_config_error(
         assert load(Sources.files(path), {"TOKEN": TOKEN}).service.pipelines
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

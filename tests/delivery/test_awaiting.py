@@ -13,6 +13,7 @@ from otelsiem.delivery.awaiting import Awaiting, Owed, Verdicts
 from otelsiem.delivery.policy import Policy
 from otelsiem.model.destination import Confirmation
 from otelsiem.model.outcome import Accepted, Delivered, Hold, Outcome, Partial, Reject, Retry, Split, Ticket
+from tests.examples import some
 
 SECOND = 1_000_000_000
 TERMS = Confirmation(interval=10.0, timeout=300.0, most=3)
@@ -159,7 +160,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(steps=st.lists(STEPS, max_size=60))
 def test_p2_each_payload_comes_out_once_and_for_a_reason(steps: list[tuple[str, object]]) -> None:
     made = awaiting()

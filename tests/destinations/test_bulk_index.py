@@ -12,6 +12,7 @@ from otelsiem.destinations._bulk_index import Indices, Names, Place, Streams
 from otelsiem.model.record import Record, Scope
 from otelsiem.testing.elasticsearch_index import misnamed
 from tests.destinations.bulk import DAY, NOW
+from tests.examples import some
 
 
 def name(source: str, **attributes: object) -> str:
@@ -106,7 +107,7 @@ HOSTILE = st.text(max_size=300) | st.sampled_from(
     HOSTILE,
     st.sampled_from(["{tenant.id}", "audit-{tenant.id}-%Y", "{tenant.id}{service.name}", "a{tenant.id}"]),
 )
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=some(500))
 def test_no_record_makes_an_illegal_name_or_one_of_the_system(tenant: str, service: str, source: str) -> None:
     made = name(source, **{"tenant.id": tenant, "service.name": service})
     assert misnamed(made) is None, made

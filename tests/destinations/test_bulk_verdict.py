@@ -12,6 +12,7 @@ from otelsiem.model.exchange import Answer, Failure, Reply
 from otelsiem.model.outcome import Delivered, Hold, Outcome, Partial, Reject, Retry, Split
 from otelsiem.testing.conformance import drive
 from tests.destinations.bulk import AT, STREAM, answer, elasticsearch, failed, item, opensearch, payload, said
+from tests.examples import some
 
 GOOD = item(201)
 CONFLICT = item(409, "version_conflict_engine_exception", "[1]: version conflict, document already exists")
@@ -246,7 +247,7 @@ def test_retry_after_is_heard() -> None:
     st.lists(st.sampled_from([GOOD, CONFLICT, *HELD, *REFUSED, *AGAIN, item(500), item(0), item(201, result="noop")]),
              min_size=1, max_size=12)
 )  # fmt: skip
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_p2_every_record_has_one_verdict_and_the_mix_changes_none_of_them(items: list[dict[str, Any]]) -> None:
     outcome = judged(answer(*items), len(items))
     if not isinstance(outcome, Partial):

@@ -19,6 +19,7 @@ from otelsiem.model.outcome import Delivered, Hold, Outcome, Reject, Retry, Spli
 from otelsiem.model.record import Batch, Group, Record, Scope, count
 from otelsiem.testing.conformance import check_encode, drive
 from otelsiem.testing.datadog_log import found
+from tests.examples import some
 from tests.formats import strategies
 
 NOW = 1_767_225_601_000_000_000
@@ -176,7 +177,7 @@ def test_the_resource_says_service_env_and_version_unless_settings_do() -> None:
 
 
 @given(strategies.batches, st.integers(1024, 4096), st.sampled_from(["gzip", "none"]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=some(60))
 def test_encode_is_total_and_keeps_its_limits(given_: Batch, most: int, compression: str) -> None:
     made = datadog(max_request_bytes=most, compression=compression)
     encoded = check_encode(made, given_, AT)
@@ -273,7 +274,7 @@ def test_what_grew_old_is_rejected_where_dead_letters_are_wanted() -> None:
 
 
 @given(st.lists(st.integers(-40, 40), min_size=1, max_size=6), st.integers(0, 60))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=some(150))
 def test_p2_nothing_that_is_sent_is_ever_dropped_for_its_age(hours: list[int], wait: int) -> None:
     made = datadog()
     later = replace(AT, now=NOW + wait * HOUR)

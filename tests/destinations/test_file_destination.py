@@ -17,6 +17,7 @@ from otelsiem.model.outcome import Delivered, Hold, Outcome, Retry
 from otelsiem.model.record import Batch, count
 from otelsiem.testing.conformance import check_encode, drive, sample
 from tests.benchmarks.records import standard
+from tests.examples import some
 from tests.formats import hostile, strategies
 from tests.formats.cef_reader import read as read_cef
 from tests.formats.leef_reader import read as read_leef
@@ -81,7 +82,7 @@ def test_every_line_is_one_document(batch: Batch) -> None:
 
 @pytest.mark.parametrize("name", get_args(FormatName))
 @given(batch=hostile.batches_that_a_journal_holds)
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=some(30))
 def test_p2_in_every_format_a_record_is_one_line_or_rejected(name: str, batch: Batch) -> None:
     encoded = check_encode(file(format=name), batch, AT)
     for payload in encoded.payloads:

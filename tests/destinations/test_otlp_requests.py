@@ -17,6 +17,7 @@ from otelsiem.otlp.encode import PROTOBUF
 from otelsiem.otlp.encode_json import JSON
 from otelsiem.otlp.json import decode_json
 from otelsiem.otlp.section import Encoding
+from tests.examples import some
 from tests.formats import strategies
 
 FORMS = [pytest.param(PROTOBUF, decode, id="protobuf"), pytest.param(JSON, decode_json, id="json")]
@@ -37,7 +38,7 @@ def numbered(sizes: Sequence[int]) -> Batch:
 
 
 @pytest.mark.parametrize(("encoding", "read"), FORMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=some(40), deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=6), st.integers(80, 4000), st.integers(1, 40))
 def test_every_record_is_in_one_request_within_the_limits(
     encoding: Encoding, read: Any, sizes: list[int], most_bytes: int, most: int
@@ -56,7 +57,7 @@ def test_every_record_is_in_one_request_within_the_limits(
 
 
 @pytest.mark.parametrize(("encoding", "read"), FORMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=some(40), deadline=None)
 @given(strategies.batches)
 def test_any_records(encoding: Encoding, read: Any, batch: Batch) -> None:
     encoded = requests(batch, encoding, Limits(bytes=1500), made)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.model.destination import Limits
 from otelsiem.model.record import Batch, Group, Record, Scope, records
+from tests.examples import some
 
 
 def write(part: Batch) -> Lines:
@@ -39,7 +40,7 @@ def greedy(lengths: list[int], limits: Limits) -> tuple[list[list[int]], set[int
         record_bytes=st.none() | st.integers(1, 13),
     ),
 )
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=some(500))
 def test_every_cut_is_where_the_next_line_would_not_go_in(sizes: list[int], limits: Limits) -> None:
     batch: Batch = [Group({}, Scope(), [Record(id="x" * size) for size in sizes])]
     encoded = payloads(batch, write, limits)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from otelsiem.destinations._payloads import Entries, entries
 from otelsiem.model.destination import Limits
 from otelsiem.model.record import Batch, Group, Record, Scope, records
+from tests.examples import some
 
 
 def two_lines(part: Batch) -> Entries:
@@ -25,7 +26,7 @@ def batch(*ids: str, key: str = "") -> Batch:
               record_bytes=st.none() | st.integers(4, 16)),
     st.sampled_from(["", "k"]),
 )  # fmt: skip
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_every_record_is_whole_in_one_payload_or_refused(ids: list[str], limits: Limits, key: str) -> None:
     encoded = entries(batch(*ids, key=key), two_lines, limits)
     placed = [index for one in encoded.payloads for index in one.indices]

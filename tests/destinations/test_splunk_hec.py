@@ -18,6 +18,7 @@ from otelsiem.model.exchange import Answer, Failure, HttpRequest, Reply
 from otelsiem.model.outcome import Delivered, Hold, Outcome, Partial, Reject, Retry, Split
 from otelsiem.model.record import Batch, Group, Record, Scope, count
 from otelsiem.testing.conformance import check_encode, drive
+from tests.examples import some
 from tests.formats import strategies
 
 AT = Moment(now=1_767_225_601_000_000_000, host="here")
@@ -207,7 +208,7 @@ def test_p4_what_no_encoder_takes_harms_only_itself() -> None:
     st.sampled_from(["cim", "event"]),
     st.sampled_from(["gzip", "none"]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=some(60))
 def test_encode_is_total_within_any_limits(
     records: Batch, request: int, event: int, index: str | None, schema: str, compression: str
 ) -> None:

@@ -24,6 +24,7 @@ from otelsiem.model.record import Batch, Group, Record, Scope, count
 from otelsiem.testing.conformance import check_encode, drive
 from otelsiem.testing.http import Seen
 from otelsiem.testing.webhook import signed
+from tests.examples import some
 from tests.formats import strategies
 
 NOW = 1_767_225_601_000_000_000
@@ -226,7 +227,7 @@ def test_a_request_is_never_a_byte_over_its_limit(shape: dict[str, Any], around:
     strategies.batches, st.sampled_from(["array", "lines", "single"]), st.sampled_from([None, "events"]),
     st.sampled_from([None, '{"m": {{message}}, "all": {{record}}}']), st.sampled_from(["json", "cef"]),
 )  # fmt: skip
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=some(80))
 def test_encode_is_total_whatever_the_shape(
     given_: Batch, body: str, wrap: str | None, template: str | None, format_: str
 ) -> None:
@@ -433,7 +434,7 @@ def _nest(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(-2, 4) | st.text(max_size=3), _nest, max_leaves=12))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_any_answer_gives_each_record_one_fate(body: Any) -> None:
     for made in (
         webhook(failures={"items": "$.items", "index": "$.i", "status": "$.status", "error": "$.error"}),

@@ -24,6 +24,7 @@ from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope, count, records
 from otelsiem.model.severity import SCALES
 from tests.benchmarks.records import standard
+from tests.examples import some
 from tests.formats import hostile, strategies
 from tests.formats.cef_reader import Cef, read
 
@@ -74,7 +75,7 @@ def test_p4_a_version_that_is_no_text_is_told_as_one() -> None:
 
 
 @given(hostile.batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_p4_every_line_is_read_by_both_readers_the_same(batch: Batch) -> None:
     for style in (Style(), Style(version=1), Style(limit=1024)):
         made = lines(batch, AT, style)
@@ -93,7 +94,7 @@ SINGLE = {name: said for name, said in KEYS_OF.items() if name not in ("suser", 
 
 
 @given(hostile.batches_of_encodable_groups)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_what_the_record_says_stands_under_its_key(batch: Batch) -> None:
     for line, event in zip(lines(batch, AT, Style()), documents(batch), strict=True):
         found = read(line).extension
@@ -156,7 +157,7 @@ NAMES = frozenset(
 
 
 @given(hostile.batches_of_encodable_groups)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_no_key_is_forged(batch: Batch) -> None:
     """Each key is one that the record gives a reason for, by a meaning or by the name of an attribute."""
     made = iter(zip(lines(batch, AT, Style(version=1)), documents(batch), strict=True))
@@ -215,7 +216,7 @@ def test_nothing_is_lost(batch: Batch) -> None:
 
 
 @given(hostile.batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_both_ways_write_the_same(batch: Batch) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
@@ -225,7 +226,7 @@ def test_both_ways_write_the_same(batch: Batch) -> None:
 
 
 @given(hostile.nearly_plain_batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_plans_write_what_the_general_way_writes(batch: Batch) -> None:
     for style in (Style(), Style(version=1), Style(limit=1024)):
         with pytest.MonkeyPatch.context() as patch:

@@ -21,6 +21,7 @@ from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope, records
 from otelsiem.model.severity import SCALES
 from otelsiem.testing.datadog_log import RESERVED, found
+from tests.examples import some
 from tests.formats import strategies
 from tests.formats.test_hec_layouts import nearly_plain
 
@@ -55,7 +56,7 @@ def one(resource: dict[str, Any] | None = None, style: Style | None = None, **re
 
 
 @given(nearly_plain() | strategies.batches, st.sampled_from(STYLES))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_the_bytes_are_those_of_the_general_way(batch: Batch, style: Style) -> None:
     assert lines(batch, AT, style) == generally(batch, style)
 
@@ -87,7 +88,7 @@ forged = st.sampled_from(["failure", "forged", "emerg", 0, 3, 1_600_000_000, ["x
 
 
 @given(st.dictionaries(hostile, forged, max_size=6), st.dictionaries(hostile, forged, max_size=3), texts | forged)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=some(400))
 def test_no_attribute_and_no_body_decides_what_is_datadogs(
     attributes: dict[str, Any], resource: dict[str, Any], body: Any
 ) -> None:
@@ -142,7 +143,7 @@ def test_the_pivots_and_the_standard_attributes() -> None:
 
 
 @given(strategies.batches)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=some(150))
 def test_nothing_of_a_record_is_lost(batch: Batch) -> None:
     for record, line in zip(records(batch), lines(batch, AT), strict=True):
         log, text = json.loads(line), line.decode()
@@ -180,7 +181,7 @@ def test_the_window_leaves_room_for_clocks_that_differ() -> None:
     st.dictionaries(st.text(max_size=5), st.text(max_size=50) | st.integers(-5, 5) | st.lists(st.text(max_size=30))),
     st.integers(0, 3000),
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_what_is_cut_is_json_within_the_limit_or_as_it_was(document: dict[str, Any], extra: int) -> None:
     document["message"] = 'é"\n' * extra
     line = msgspec.json.encode(document)

@@ -17,6 +17,7 @@ from otelsiem.formats.ecs import Style, documents, lines
 from otelsiem.formats.layout import Layouts
 from otelsiem.model.event import ALIASES, EVENTS
 from otelsiem.model.record import Batch, Group, Record, Scope, Value
+from tests.examples import some
 from tests.formats import strategies
 from tests.formats.ecs_judge import faults
 from tests.golden.cases import AT, CASES
@@ -69,7 +70,7 @@ def _own_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ecs_lines, "PLANS", Layouts(1 << 20, plan))
 
 
-SLOW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=some(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SLOW
@@ -117,6 +118,8 @@ DECISIVE: dict[str, list[Value]] = {
     "user.roles": [["admin"], [], ["a", None], [1]],
     "process.command_args": [["a"], [], [["b"]]],
     "user.name": ["alice", "u-1"],
+    "threat.technique.id": ["T1078", "AML.T0051", "T1078.004", "AML.T0051.001"],
+    "threat.tactic.id": ["TA0006", "AML.TA0005"],
 }
 BASE: dict[str, Value] = {"user.id": "u-1", "client.address": "192.0.2.9", "n": 1}
 

@@ -16,6 +16,7 @@ from otelsiem.formats.layout import LONGEST_KEYS, MOST_KEYS, Layout, Layouts, la
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope
+from tests.examples import some
 from tests.formats import strategies
 
 AT = Moment(now=1_767_225_601_000_000_001, host="here")
@@ -84,7 +85,7 @@ def nearly_plain() -> st.SearchStrategy[Batch]:
 
 
 @given(nearly_plain() | strategies.batches, st.sampled_from(STYLES))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=some(400))
 def test_the_bytes_are_those_of_the_general_way(batch: Batch, style: Style) -> None:
     assert written(batch, style) == generally(batch, style)
 

@@ -13,6 +13,7 @@ from otelsiem.formats.json_template import JsonTemplate
 from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope
+from tests.examples import some
 from tests.formats import strategies
 from tests.formats.test_normalised_event import as_json
 
@@ -140,7 +141,7 @@ def skeleton(node: Any, values: bool = True) -> Any:
 
 
 @given(strategies.batches, st.sampled_from(["none", "markup"]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_no_value_breaks_out(batch: Batch, escape: Any) -> None:
     template = JsonTemplate(TEMPLATE)
     size = sum(len(group.records) for group in batch)
@@ -162,7 +163,7 @@ def test_no_value_breaks_out(batch: Batch, escape: Any) -> None:
 
 
 @given(st.text(), st.text())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_a_text_comes_back_as_it_was(message: str, user: str) -> None:
     assume(message and user)
     try:
@@ -177,7 +178,7 @@ def test_a_text_comes_back_as_it_was(message: str, user: str) -> None:
 
 
 @given(strategies.values)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=some(200))
 def test_a_value_comes_back_as_it_was(value: Any) -> None:
     record = Record(id="1", time=1, attributes={"x.y": value})
     read = json.loads(filled('{"a": {{x.y}}}', record))["a"]
@@ -185,7 +186,7 @@ def test_a_value_comes_back_as_it_was(value: Any) -> None:
 
 
 @given(st.text('{}[]":,ab1 \n|\\', max_size=30))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=some(400))
 def test_a_template_is_refused_or_makes_json(source: str) -> None:
     hostile = Record(id='"', time=1, body='"}],{', attributes={"a": '"', "b": {"}": '"'}, "1": "\\"})
     try:

@@ -22,6 +22,7 @@ from otelsiem.formats.values import text
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope, count, records
 from otelsiem.model.severity import SCALES
+from tests.examples import some
 from tests.formats import hostile, strategies
 from tests.formats.leef_reader import PAYLOAD, PREDEFINED, Leef, read, received
 from tests.formats.test_cef import HARMFUL
@@ -61,7 +62,7 @@ def told(value: Any) -> str:
 
 
 @given(hostile.batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_p4_every_line_is_read(batch: Batch) -> None:
     for style in STYLES:
         made = lines(batch, AT, style)
@@ -82,7 +83,7 @@ SAME = {
 
 
 @given(hostile.batches_of_encodable_groups)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_what_the_record_says_stands_under_its_key(batch: Batch) -> None:
     for line, event in zip(lines(batch, AT, PLAIN), documents(batch), strict=True):
         found = read(line).attributes
@@ -127,7 +128,7 @@ NAMES = frozenset({
 
 
 @given(hostile.batches_of_encodable_groups)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_no_key_is_forged(batch: Batch) -> None:
     """Each key is one that the record gives a reason for; a predefined one only by the meaning that it has."""
     made = iter(zip(lines(batch, AT, PLAIN), documents(batch), strict=True))
@@ -165,7 +166,7 @@ def spelled(space: str, key: str) -> str:
 
 
 @given(strategies.batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_nothing_is_lost(batch: Batch) -> None:
     for line, record in zip(lines(batch, AT, PLAIN), records(batch), strict=True):
         found = read(line).attributes
@@ -182,7 +183,7 @@ def test_nothing_is_lost(batch: Batch) -> None:
 
 
 @given(hostile.nearly_plain_batches)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=some(100))
 def test_plans_write_what_the_general_way_writes(batch: Batch) -> None:
     for style in STYLES:
         with pytest.MonkeyPatch.context() as patch:

@@ -14,6 +14,7 @@ from otelsiem.formats.ocsf_check import check, faults
 from otelsiem.formats.values import text
 from otelsiem.model.event import ALIASES, EVENTS
 from otelsiem.model.record import Batch, Group, Record, Scope, Value, records
+from tests.examples import some
 from tests.formats import strategies
 from tests.formats.ocsf_judge import VERSIONS, verdict
 from tests.golden.cases import AT, CASES, NOON
@@ -98,7 +99,7 @@ resources = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(known_records, resources, st.sampled_from(VERSIONS))
 def test_whatever_a_record_holds_both_judges_take_it_in_every_version(
     record: Record, resource: dict[str, Value], version: Version

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from otelsiem.formats._ocsf_schema import MINORS, schema
 from otelsiem.formats.ocsf import NEWEST, Style, Version, lines
 from otelsiem.formats.ocsf_check import check, doubts, faults
+from tests.examples import some
 from tests.formats import make_ocsf_table
 from tests.formats.ocsf_judge import VERSIONS, verdict
 from tests.golden.cases import AT, CASES
@@ -87,7 +88,7 @@ def unused(event: dict[str, Any], version: str) -> bool:
     return bool(found) and all("no attribute" in fault for fault in found) and set(names) <= left_out(version)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=some(1500), deadline=None)
 @given(broken())
 def test_both_judges_agree_on_broken_events(made: tuple[dict[str, Any], str]) -> None:
     event, version = made

@@ -16,6 +16,7 @@ from otelsiem.formats.layout import Layouts
 from otelsiem.formats.ocsf import Style, documents, lines
 from otelsiem.model.event import ALIASES, EVENTS
 from otelsiem.model.record import Batch, Group, Record, Scope, Value
+from tests.examples import some
 from tests.formats import strategies
 from tests.formats.ocsf_judge import verdict
 from tests.golden.cases import AT, CASES
@@ -67,7 +68,7 @@ batches = st.lists(
     st.builds(Group, resource, st.builds(Scope, texts, texts), st.lists(record, min_size=1, max_size=5), texts),
     max_size=2,
 )
-SLOW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=some(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

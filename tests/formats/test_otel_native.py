@@ -14,6 +14,7 @@ from otelsiem.formats.otel_native import Style, documents, fit, lines
 from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Group, Record, Scope
+from tests.examples import some
 from tests.golden.cases import AT, CASES
 
 NOW = 1_767_225_600_123_456_789
@@ -125,7 +126,7 @@ VALUES = st.recursive(
 @given(
     st.dictionaries(st.text(max_size=8) | st.sampled_from(["tenant_id", "metadata", "a..b", "audit.record.id"]), VALUES)
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 def test_nothing_is_lost_and_every_name_is_legal(attributes: dict[str, Any]) -> None:
     try:
         found = written(Record(id="i", attributes=attributes)).get("attributes", {})

@@ -23,6 +23,7 @@ from otelsiem.formats.visible import visible
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope, records
 from otelsiem.testing.syslog_message import BOM, Message, elements, read, read_old
+from tests.examples import some
 from tests.formats import strategies
 from tests.golden.cases import AT as GOLDEN_AT
 from tests.golden.cases import CASES
@@ -92,7 +93,7 @@ def old(line: bytes) -> Message:
 
 
 @given(batches, st.sampled_from(STYLES))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=some(80))
 def test_any_record_is_one_line_that_a_strict_reader_takes(batch: Batch, style: Style) -> None:
     count = len([*records(batch)])
     for module, reader in ((rfc5424, read), (rfc3164, old)):
@@ -107,7 +108,7 @@ def test_any_record_is_one_line_that_a_strict_reader_takes(batch: Batch, style: 
 
 
 @given(batches)
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=some(80))
 def test_what_a_record_says_is_read_again(batch: Batch) -> None:
     """The flat names, the rest of the attributes by value, and the message, through the strict reader."""
     style = Style(max_bytes=100 << 20)
@@ -134,7 +135,7 @@ def judged(line: bytes) -> None:
 
 
 @given(batches)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=some(50))
 def test_an_independent_parser_takes_every_line(batch: Batch) -> None:
     for line in rfc5424.lines(batch, AT, Style(max_bytes=1500)):
         if b"\\" not in line:  # its pattern for values with escapes takes exponential time
@@ -180,7 +181,7 @@ PLAIN = st.builds(
     | batches,
     st.sampled_from(STYLES),
 )
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=some(80))
 def test_the_bytes_are_those_of_the_general_way(batch: Batch, style: Style) -> None:
     for module in (rfc5424, rfc3164):
         with pytest.MonkeyPatch.context() as patch:

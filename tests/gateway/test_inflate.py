@@ -17,6 +17,7 @@ from otelsiem.gateway.receivers import inflate as module
 from otelsiem.gateway.receivers.budget import Budget, BusyError
 from otelsiem.gateway.receivers.inflate import CODINGS, MOST_MEMBERS, inflate
 from otelsiem.model.errors import MalformedError, TooLargeError
+from tests.examples import some
 
 LIMIT = 4 << 20
 
@@ -61,7 +62,7 @@ def run(body: bytes, coding: str, limit: int = LIMIT, budget: Budget | None = No
 
 
 @pytest.mark.parametrize("way", DEFLATE)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=some(25))
 @given(data=DATA)
 def test_round_trip(way: str, data: bytes) -> None:
     coding, deflate = DEFLATE[way]
@@ -69,7 +70,7 @@ def test_round_trip(way: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("way", [way for way in DEFLATE if way != "gzip in members"])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=some(25))
 @given(data=st.binary(min_size=1, max_size=3000), keep=st.floats(0, 1, exclude_max=True))
 def test_a_body_cut_anywhere_is_malformed(way: str, data: bytes, keep: float) -> None:
     coding, deflate = DEFLATE[way]
@@ -84,7 +85,7 @@ def test_a_body_cut_anywhere_is_malformed(way: str, data: bytes, keep: float) ->
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=some(50))
 @given(noise=st.binary(max_size=200))
 def test_noise_is_malformed_or_data_but_nothing_else(coding: str, noise: bytes) -> None:
     try:

@@ -15,6 +15,7 @@ from otelsiem.journal.pages import Pages
 from otelsiem.journal.schema import PAGE, open_fresh
 from otelsiem.journal.tables import NAME
 from otelsiem.journal.trees import Trees
+from tests.examples import some
 from tests.journal.wreck import wreck
 
 
@@ -74,7 +75,7 @@ def test_tables_are_told_apart_by_their_columns(tmp_path: Path) -> None:
     assert sizes["due"] not in {2, 3, 4}, sizes
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(st.binary(min_size=1, max_size=200), st.integers(0, PAGE - 200), st.sampled_from([2, 5, 10, 13]), st.booleans())
 def test_no_bytes_make_it_raise(noise: bytes, at: int, kind: int, first: bool) -> None:
     whole = bytearray(leaf())

@@ -26,6 +26,7 @@ from otelsiem.journal.schema import PAGE
 from otelsiem.journal.tables import NAME
 from otelsiem.model.errors import JournalError, JournalLockedError
 from otelsiem.testing.journal.words import balanced
+from tests.examples import some
 from tests.journal.wreck import KNOWN, WAL, drained, open_journal, rows, wreck
 
 FRAME = 24 + PAGE
@@ -95,7 +96,7 @@ def harmed(hits: Sequence[Hit], *, settled: bool) -> Harm:
     return harm
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=some(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(HITS, min_size=1, max_size=6), st.booleans())
 @example([(NAME, "zero", 0.0335, 0)], True)  # half of the list of tables, and all of the pointer map
 @example([(NAME, "zero", 0.125, 0)], True)  # the pipelines, and the index with their names

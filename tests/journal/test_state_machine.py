@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from otelsiem.journal.lending import Lending
 from otelsiem.journal.state import Span, State, joined, total, unpacked_ranges, without
+from tests.examples import some
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)).map(lambda p: (p[0], p[0] + p[1])), max_size=8)
 
@@ -141,7 +142,7 @@ class Place(RuleBasedStateMachine):
         assert all(state.has(n) == (n in self.settled) for n in range(state.start - 2, self.next + 2))
 
 
-Place.TestCase.settings = settings(deadline=None, max_examples=200, stateful_step_count=40)
+Place.TestCase.settings = settings(deadline=None, max_examples=some(200), stateful_step_count=40)
 test_p2_identity_after_every_step = Place.TestCase
 
 

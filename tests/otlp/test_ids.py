@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from otelsiem.model.record import Batch, Group, Record, Scope, Value, cut, records
 from otelsiem.otlp.ids import Stamp, stamp
+from tests.examples import some
 
 NOW = 1_767_225_600_123_456_789
 
@@ -37,7 +38,7 @@ times = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(times, st.binary(max_size=20), st.text(max_size=5))
 def test_p1_a_resend_repeats_its_ids_and_no_two_records_share_one(held: list[int], request: bytes, token: str) -> None:
     ids = _ids(held, request, token)
@@ -45,7 +46,7 @@ def test_p1_a_resend_repeats_its_ids_and_no_two_records_share_one(held: list[int
     assert len(set(ids)) == len(held)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=some(100), deadline=None)
 @given(times, st.binary(max_size=20))
 def test_ids_are_uuidv7_of_the_records_millisecond(held: list[int], request: bytes) -> None:
     for time, text in zip(held, _ids(held, request), strict=True):

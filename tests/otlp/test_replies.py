@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 
 from otelsiem.otlp import answers
 from otelsiem.otlp.replies import Taken, Told, response, response_json, status, status_json
+from tests.examples import some
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -68,7 +69,7 @@ def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
     assert response_json(body) is None
 
 
-@settings(max_examples=500)
+@settings(max_examples=some(500))
 @given(st.binary(max_size=40))
 def test_noise_is_read_or_not_as_protobuf_reads_it(body: bytes) -> None:
     found = response(body)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from otelsiem.model.record import Value
 from otelsiem.otlp.when import nanoseconds, sent_time
+from tests.examples import some
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(
     st.integers(2 * 86_400_000_000, 9_223_000_000_000_000).map(lambda us: EPOCH + timedelta(microseconds=us)),
     st.integers(-23 * 60, 23 * 60),
@@ -26,7 +27,7 @@ def test_rfc_3339_reads_as_the_standard_library_reads_it(moment: datetime, offse
     assert nanoseconds(aware.isoformat(sep=between)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(st.integers(10**17, (1 << 63) - 1))
 def test_nanoseconds_lose_no_digit(value: int) -> None:
     assert nanoseconds(value) == value == nanoseconds(str(value))

@@ -13,6 +13,7 @@ from otelsiem.model.match import canonical
 from otelsiem.model.processor import Aside
 from otelsiem.model.record import Group, Record, Scope, Value
 from otelsiem.processors.severity import Severity
+from tests.examples import some
 
 AT = Moment(now=5)
 
@@ -135,7 +136,7 @@ levels = ["audit.level", "severity", "level", "details.level", "metadata"]
 names = st.sampled_from([*levels, "audit.outcome", "outcome", "status", "decision"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(
     st.integers(0, 24),
     st.one_of(st.text(max_size=5), st.sampled_from([*EVENTS, *ALIASES])),

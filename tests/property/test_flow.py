@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.delivery.world import Run, Server, Toy, batch_of
+from tests.examples import some
 
 NATURES = st.sampled_from(
     ["good"] * 12 + ["poison400", "poison500", "poison403", "huge", "item", "later", "noindex"]
@@ -20,7 +21,7 @@ MAY_WAIT = {"poison500", "poison403", "noindex"}
 STOP = 3000
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=some(400), deadline=None)
 @given(
     natures=st.one_of(st.lists(NATURES, max_size=60), st.lists(HARD, min_size=21, max_size=60)),
     moods=st.lists(MOODS, max_size=30),
@@ -55,7 +56,7 @@ def test_p2_every_record_has_exactly_one_fate(natures: list[str], moods: list[st
         assert not receipt.released
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(
     size=st.integers(2, 80),
     moods=st.lists(st.sampled_from(["503", "500", "401", "403", "refused", "throttle", "429"]), max_size=60),
@@ -68,7 +69,7 @@ def test_p3_no_mood_of_the_server_costs_a_good_record(size: int, moods: list[str
     assert len(receipt.due) + len(world.server.stored) == size
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(data=st.data(), size=st.integers(8, 120))
 def test_p4_only_the_guilty_are_set_aside(data: st.DataObject, size: int) -> None:
     guilty = data.draw(st.sets(st.integers(0, size - 1), max_size=size // 4))

@@ -15,23 +15,24 @@ from otelsiem.otlp.decode import decode, decode_pieces
 from otelsiem.otlp.encode import encode
 from otelsiem.otlp.encode_json import encode_json
 from otelsiem.otlp.json import decode_json, decode_json_pieces
+from tests.examples import some
 from tests.formats import strategies
 from tests.otlp.oracle import merged, read_by_rules_of_protobuf, render, requests, shown, walk, with_ids
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(requests())
 def test_decode_agrees_with_a_slow_walk(request: ExportLogsServiceRequest) -> None:
     assert shown(decode(request.SerializeToString())) == shown(walk(request))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(requests())
 def test_both_decoders_agree_on_the_same_request(request: ExportLogsServiceRequest) -> None:
     assert shown(decode_json(render(request))) == shown(decode(request.SerializeToString()))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(requests())
 def test_what_was_decoded_survives_encode_and_decode(request: ExportLogsServiceRequest) -> None:
     batch = merged(decode(request.SerializeToString()))
@@ -39,7 +40,7 @@ def test_what_was_decoded_survives_encode_and_decode(request: ExportLogsServiceR
     assert shown(decode_json(encode_json(batch))) == shown(batch)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=some(120), deadline=None)
 @given(strategies.batches, st.booleans())
 def test_what_is_written_is_what_another_reader_reads(batch: Batch, ids: bool) -> None:
     """Any record: protobuf's own reader, walked slowly, and ours see the same, and it is what there was."""
@@ -51,7 +52,7 @@ def test_what_is_written_is_what_another_reader_reads(batch: Batch, ids: bool) -
     assert shown(walk(read_by_rules_of_protobuf(told))) == shown(wanted)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=some(100), deadline=None)
 @given(st.lists(st.text(max_size=5) | st.text("ab\ud800\udfff", max_size=3), max_size=6))
 def test_half_a_surrogate_pair_harms_only_itself(found: list[str]) -> None:
     record = Record(body=found[0] if found else None, event="".join(found), attributes={text: text for text in found})
@@ -61,7 +62,7 @@ def test_half_a_surrogate_pair_harms_only_itself(found: list[str]) -> None:
         assert back[0].records[1].body == "neighbour"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=some(150), deadline=None)
 @given(requests(), st.integers(1, 5))
 def test_pieces_are_the_whole_request_cut(request: ExportLogsServiceRequest, size: int) -> None:
     whole = decode(request.SerializeToString())

@@ -18,6 +18,7 @@ from otelsiem.testing.hec import CODES, TOKEN, FakeHec, Indexed, Poison, Token, 
 from otelsiem.testing.hec_codes import JSON
 from otelsiem.testing.hec_envelope import KEYS, read
 from otelsiem.testing.http import Reset, Respond
+from tests.examples import some
 
 GOOD = {"Authorization": f"Splunk {TOKEN}"}
 EVENT = "/services/collector/event"
@@ -410,7 +411,7 @@ _JSON = st.recursive(
 _ENVELOPE = st.dictionaries(st.sampled_from([*sorted(KEYS), "extra"]), _JSON, max_size=4)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=some(200))
 @given(st.lists(_ENVELOPE | _JSON, max_size=5), st.text(max_size=5))
 def test_reading_is_total_and_takes_a_prefix(objects: list[Any], tail: str) -> None:
     taken, verdict = read("".join(json.dumps(one) for one in objects) + tail, frozenset({"main"}), None)

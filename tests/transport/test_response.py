@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from otelsiem.transport.call import WireError
 from otelsiem.transport.response import Response
+from tests.examples import some
 
 LIMIT = 100_000
 
@@ -176,7 +177,7 @@ def pieces(draw: st.DrawFn, data: bytes) -> list[bytes]:
     return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=some(600))
 @given(st.data(), damaged(), st.sampled_from(["POST", "HEAD"]))
 def test_what_h11_reads_we_read_the_same_and_what_it_refuses_we_refuse(
     draws: st.DataObject, data: bytes, method: str
@@ -191,7 +192,7 @@ def test_what_h11_reads_we_read_the_same_and_what_it_refuses_we_refuse(
         assert isinstance(found, str), found
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=some(300))
 @given(damaged(), st.sampled_from(["POST", "HEAD"]))
 def test_how_the_bytes_are_cut_changes_nothing(data: bytes, method: str) -> None:
     whole = ours([data], method)

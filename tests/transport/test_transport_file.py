@@ -23,6 +23,7 @@ from otelsiem.transport import file as module
 from otelsiem.transport.file import FileTransport
 from otelsiem.transport.rotation import Rotation
 from otelsiem.transport.transport import open_transport
+from tests.examples import some
 
 NOON = 1_785_153_600.0  # 2026-07-27T12:00:00Z
 Open = Callable[..., FileTransport]
@@ -231,7 +232,7 @@ def test_a_tail_too_long_for_a_record_is_completed(
     assert path.read_text() == "x" * 50 + "\none\n"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=some(60))
 @given(st.binary(max_size=60))
 def test_whatever_stands_there_our_lines_stay_whole(tmp_path_factory: pytest.TempPathFactory, before: bytes) -> None:
     path = tmp_path_factory.mktemp("torn") / "audit"

@@ -22,6 +22,7 @@ from otelsiem.transport.http import HttpTransport
 from otelsiem.transport.response import Response
 from otelsiem.transport.target import target
 from otelsiem.transport.transport import Transport, open_transport
+from tests.examples import some
 
 Open = Callable[..., HttpTransport]
 Serve = Callable[..., HttpServer]
@@ -580,7 +581,7 @@ def test_close_waits_for_what_it_interrupts(transport: Open, serve: Serve) -> No
 _LINE = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b""))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=some(40))
 @given(st.one_of(st.binary(max_size=300), st.lists(_LINE).map(lambda x: b"HTTP/1.1 200 OK\r\n" + b"\r\n".join(x))))
 def test_no_answer_makes_it_raise(data: bytes) -> None:
     with HttpServer(lambda _: Raw(data)) as server:
