@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -23,6 +23,7 @@ from otelsiem.model.destination import Moment
 from otelsiem.model.errors import JournalFullError, NotOpenError
 from otelsiem.model.processor import Aside, Processor
 from otelsiem.model.record import Batch
+from otelsiem.model.record import records as records_of
 from otelsiem.otlp.decode import decode_pieces
 from otelsiem.otlp.ids import Stamp
 from otelsiem.otlp.json import decode_json_pieces
@@ -53,6 +54,7 @@ class Sender:
     token: str = ""  # the token's name, never its value
     tenant: str = ""  # whose its records are, whatever they say; "" = they say it themselves
     marks: tuple[tuple[str, str], ...] = ()  # attributes that its records get
+    curious: bool = False  # wants to know the ids of its records
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Taken:
     rejected: int = 0  # refused by every pipeline: the sender's partial_success
     message: str = ""
     positions: tuple[Position, ...] = ()
+    ids: Sequence[Sequence[str]] = ()  # of the records at each position, for a sender that is curious
 
 
 class Door(Protocol):
@@ -233,7 +236,8 @@ class JournalDoor:
             self._tell_taken(visit, Taken(0))
             return
         rejected = _by_all(refused)
-        visit.taken = Taken(total - rejected, rejected, reason if rejected else "")
+        ids = [[one.id for one in records_of(append.batch)] for append in appends] if visit.sender.curious else ()
+        visit.taken = Taken(total - rejected, rejected, reason if rejected else "", ids=ids)
         visit.filtering = [append for append in appends if append.filtered]
         with WORK:
             pending = self._journal.append(appends, self._durable, visit)
@@ -290,8 +294,7 @@ class JournalDoor:
             visit = pending.tag
             assert isinstance(visit, _Visit)
             if pending.error is None and visit.taken is not None:
-                taken = visit.taken
-                visit.taken = Taken(taken.accepted, taken.rejected, taken.message, pending.positions or ())
+                visit.taken = replace(visit.taken, positions=pending.positions or ())
                 self._count(visit)
             told.append((visit, pending.error))
         self._tell(told)

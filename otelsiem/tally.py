@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from otelsiem.model.record import oldest
 
 log = logging.getLogger("otelsiem.delivery")
 
-MOST_REMEMBERED = 10_000  # filtered positions: enough to tell a person who asks at once
 MOST_NOTES = 100  # different warnings of one destination that are told
 WARN_AGAIN = 60.0  # seconds between warnings that payloads go again for want of a confirmation
 
@@ -50,11 +48,6 @@ class MetricsTally:
         self._notes: set[str] = set()
         self._lock = threading.Lock()
         self._unwarned, self._warn_at = 0, 0.0  # records sent again since the last warning; none before
-        self._filtered: deque[int] = deque(maxlen=MOST_REMEMBERED)
-
-    def filtered_lately(self, position: int) -> bool:
-        """Whether `match` left out the record at this position, as far as is remembered."""
-        return position in self._filtered.copy()
 
     def answered(self, seconds: float) -> None:
         self._last.seconds = seconds
@@ -114,7 +107,6 @@ class MetricsTally:
             for reason, records in _by_reason(receipt).items():
                 self._metrics.events_failed(self._exporter, reason, records)
                 log.error("exporter=%s records=%d reason=%r msg=%r", self._exporter, records, reason, "dead letter")
-        self._filtered.extend([lease.position(index) for index in list(receipt.filtered)[-MOST_REMEMBERED:]])
         if receipt.named < lease.count:
             self._metrics.lag(self._exporter, (now - oldest(lease.batch)) / 1e9)
 

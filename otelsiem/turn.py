@@ -11,11 +11,17 @@ import threading
 from collections import deque
 from types import TracebackType
 
+from otelsiem.forks import at_fork
+
 
 class Turn:
     """A fair lock: the one who leaves hands over to the one who waits longest."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Nobody works, nobody waits: as in a child just forked, which has none of the threads that did."""
         self._mutex = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._taken = False
@@ -41,3 +47,5 @@ class Turn:
 
 
 WORK = Turn()
+
+at_fork(child=WORK.begin)

@@ -88,7 +88,7 @@ class House:
     def settled(self) -> set[str]:
         """The names of the records whose fate is settled."""
         kinds = {str(n): self.journal.fate("logs", n, "clerk").kind for n in range(self.sent)}
-        return {name for name, kind in kinds.items() if kind is FateKind.SETTLED}
+        return {name for name, kind in kinds.items() if kind is FateKind.DELIVERED}
 
     def shown(self, name: str) -> float:
         """A metric of this exporter, all its labels together."""

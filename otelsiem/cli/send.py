@@ -18,8 +18,8 @@ from otelsiem.cli.options import AsJson, ConfigFiles, EnvFiles, Sets, configurat
 from otelsiem.model import severity as levels
 from otelsiem.model.duration import seconds
 
-GOOD = frozenset({"delivered", "filtered", "settled"})
-FINAL = GOOD | {"dead"}
+GOOD = frozenset({"delivered", "filtered"})
+FINAL = GOOD | {"dead", "purged", "settled"}
 PAUSE = 0.1  # seconds between two looks
 TAKING = 30.0  # seconds for the gateway's answer, which waits for its disk
 
@@ -140,7 +140,7 @@ def _held(line: Line, held: Mapping[str, str]) -> Line:
 
 
 def _word(kind: str) -> str:
-    return "delivered or filtered" if kind == "settled" else kind
+    return "no longer known" if kind == "settled" else kind
 
 
 def _taken(receipts: Sequence[client.Receipt], *, as_json: bool) -> None:

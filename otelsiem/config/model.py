@@ -56,7 +56,7 @@ class Http(Settings):
 class Protocols(Settings):
     """Only the protocols that are named are opened, each with its defaults when nothing follows its name."""
 
-    grpc: Grpc | None = Field(default=None, description="OTLP over gRPC")
+    grpc: Grpc | None = Field(default=None, description="OTLP over gRPC, and delivery receipts")
     http: Http | None = Field(default=None, description="OTLP over HTTP")
 
     @model_validator(mode="before")
@@ -164,7 +164,9 @@ class JournalSettings(Settings):
     type: Literal["sqlite", "memory"] = Field(default="sqlite", description="`memory` is lost with the process")
     directory: Path = Field(default=Path("otelsiem-data"), description="where its files are")
     max_size_mib: Whole = Field(default=8192, ge=64, description="intake is refused above this")
-    history: History = Field(default=History(), description="what stays after delivery")
+    history: History = Field(
+        default=History(), description="what stays after delivery, and how long its fates are known"
+    )
 
 
 class AdminSettings(Settings):

@@ -60,17 +60,24 @@ class GatewayOperations:
 
     def fates(self, pipeline: str, position: int) -> Mapping[str, Fate]:
         """What became of one record, per exporter of its pipeline."""
+        return {name: found[0] for name, found in self.fates_of(pipeline, range(position, position + 1)).items()}
+
+    def fates_of(self, pipeline: str, numbers: range) -> Mapping[str, Sequence[Fate]]:
+        """The same of records that follow each other, in their order.
+
+        The journal says which exporters there are: it knows them before they work, and while a reload hands them over.
+        """
+        at_work = {one.name: one for one, _ in self._service.exporters if one.cursor.pipeline == pipeline}
         return {
-            exporter.name: self._fate(exporter, tally, position)
-            for exporter, tally in self._service.exporters
-            if exporter.cursor.pipeline == pipeline
+            name: _with_trouble(self._journal.fates(pipeline, numbers, name), at_work.get(name))
+            for name in self._journal.exporters(pipeline)
         }
 
-    def _fate(self, exporter: Exporter, tally: MetricsTally, position: int) -> Fate:
-        fate = self._journal.fate(exporter.cursor.pipeline, position, exporter.name)
-        if fate.kind is FateKind.PENDING and (trouble := exporter.troubles().get("", "")):
-            held = "held: " if exporter.holds().get("") else ""
-            return Fate(fate.kind, f"{held}{trouble}", fate.attempts)
-        if fate.kind is not FateKind.SETTLED:
-            return fate
-        return Fate(FateKind.FILTERED if tally.filtered_lately(position) else FateKind.DELIVERED)
+
+def _with_trouble(found: Sequence[Fate], exporter: Exporter | None) -> Sequence[Fate]:
+    """What keeps the pending ones waiting is said of each."""
+    trouble = exporter.troubles().get("", "") if exporter is not None else ""
+    if exporter is None or not trouble:
+        return found
+    waiting = Fate(FateKind.PENDING, f"held: {trouble}" if exporter.holds().get("") else trouble)
+    return [waiting if fate.kind is FateKind.PENDING else fate for fate in found]

@@ -33,7 +33,9 @@ from otelsiem.gateway.receivers.budget import Budget
 from otelsiem.gateway.receivers.grpc import GrpcReceiver
 from otelsiem.gateway.receivers.guard import Keyrings
 from otelsiem.gateway.receivers.http import HttpReceiver
+from otelsiem.gateway.receivers.receipts import Receipts
 from otelsiem.gateway.reload import Works, reload
+from otelsiem.gateway.seal import keep as keep_seal
 from otelsiem.model.errors import ConfigError, OtelsiemError
 from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.metrics import Metrics
@@ -128,6 +130,7 @@ class Service:
         plan = self.plan
         journal = await asyncio.to_thread(plan.open_journal)
         stack.push_async_callback(asyncio.to_thread, journal.close)
+        seal = await asyncio.to_thread(keep_seal, plan.directory, new=not journal.stats().pipelines)
         metrics = Metrics(journal.stats)
         stack.callback(metrics.close)
         operations = GatewayOperations(self, journal)
@@ -140,11 +143,12 @@ class Service:
         door = JournalDoor(journal, plan.routes, metrics, host=socket.gethostname())
         door.open()
         stack.push_async_callback(asyncio.to_thread, door.close)
+        receipts = Receipts(operations.fates_of, seal)
         budget = Budget()
         memory = asyncio.create_task(budget.watch())
         stack.callback(memory.cancel)
         keyrings = Keyrings()
-        listening = Listening(lambda listener: _listen(listener, door, metrics, budget, keyrings))
+        listening = Listening(lambda listener: _listen(listener, door, metrics, budget, keyrings, receipts))
         stack.push_async_callback(listening.stop)
         works = self._works = Works(journal, door, listening, deliveries, self._stop.is_set)
         for listener in plan.listeners:
@@ -184,7 +188,9 @@ def _all_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _listen(listener: Listener, door: JournalDoor, metrics: Metrics, budget: Budget, keyrings: Keyrings) -> Open:
+async def _listen(  # noqa: PLR0917 - a listener, and what all listeners share
+    listener: Listener, door: JournalDoor, metrics: Metrics, budget: Budget, keyrings: Keyrings, receipts: Receipts
+) -> Open:
     """Both halves of a listener, or none."""
     made = Open(listener)
     try:
@@ -199,6 +205,7 @@ async def _listen(listener: Listener, door: JournalDoor, metrics: Metrics, budge
                 budget=budget,
                 lock=listener.grpc_lock,
                 keyrings=keyrings,
+                receipts=receipts,
             )
             made.said.append(f"OTLP/gRPC {await receiver.start()}{listener.grpc_lock}")
             made.receivers.append(receiver)

@@ -14,7 +14,7 @@ import msgspec
 
 from otelsiem.journal.findings import ANEW, Diagnosis
 from otelsiem.journal.inventory import Inventory, Reader, whole
-from otelsiem.journal.schema import TABLES, entry_table
+from otelsiem.journal.schema import LATER, TABLES, entry_table
 from otelsiem.journal.shelf import LineRow
 from otelsiem.journal.state import State, unpacked_ranges
 
@@ -57,7 +57,7 @@ def _tables(db: sqlite3.Connection, found: Diagnosis) -> bool:
     with contextlib.closing(sqlite3.connect(":memory:")) as pattern:
         pattern.executescript(TABLES)
         wanted = [str(row[0]) for row in pattern.execute("SELECT name FROM sqlite_master")]
-    missing = [name for name in wanted if name not in there]
+    missing = [name for name in wanted if name not in there and name not in LATER]
     if not missing:
         tables = [entry_table(id_) for (id_,) in db.execute("SELECT id FROM pipeline")]
         missing = [name for name in tables if name not in there]

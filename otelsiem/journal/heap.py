@@ -9,7 +9,8 @@ from dataclasses import replace
 from heapq import nsmallest
 from typing import Any
 
-from otelsiem.journal.shelf import DeadRow, DeskRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
+from otelsiem.journal.omitted import SINCE
+from otelsiem.journal.shelf import DeadRow, DeskRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock, Trace
 from otelsiem.journal.state import MOST_RANGES, State
 
 
@@ -32,6 +33,7 @@ class Heap:
         self._due: dict[int, dict[int, DueRow]] = {}
         self._dead: dict[int, Grave] = {}
         self._buried: dict[tuple[int, int], int] = {}
+        self._omitted: dict[tuple[int, int], bytes] = {}
 
     def no_room(self, error: Exception) -> bool:
         raise error  # a heap has no errors of its own
@@ -96,7 +98,19 @@ class Heap:
     def drop_desk(self, desk: int) -> None:
         self.drop_due(desk, list(self._due[desk]))
         self.drop_dead([g.number for g in self._dead.values() if g.owner == desk], shred=False)
+        for owner, bucket in [key for key in self._omitted if key[0] == desk]:
+            self._pop(self._omitted, (owner, bucket))
         self._pop(self._desks, desk)
+
+    def omitted(self, desk: int, bucket: int) -> bytes | None:
+        return self._omitted.get((desk, bucket))
+
+    def save_omitted(self, desk: int, bucket: int, packed: bytes) -> None:
+        self._put(self._omitted, (desk, bucket), packed)
+
+    def drop_omitted(self, desk: int, below: int) -> None:
+        for key in [key for key in self._omitted if key[0] == desk and SINCE < key[1] < below]:
+            self._pop(self._omitted, key)
 
     def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None:
         for row in rows:
@@ -178,18 +192,18 @@ class Heap:
         with self._lock:
             return nsmallest(most, self._due[desk].values(), key=lambda row: (row.at, row.position))
 
-    def due_row(self, desk: int, position: int) -> DueRow | None:
-        with self._lock:
-            return self._due[desk].get(position)
-
     def first_due(self, desk: int) -> DueRow | None:
         with self._lock:
             return min(self._due[desk].values(), key=lambda row: row.position, default=None)
 
-    def dead_row(self, owner: int, position: int) -> DeadRow | None:
+    def traces(self, owner: int, numbers: range, buckets: range) -> Sequence[Trace]:
         with self._lock:
-            number = self._buried.get((owner, position))
-            return None if number is None else self._dead[number].row
+            due, dead = self._due.get(owner, {}), [self._buried.get((owner, number)) for number in numbers]
+            graves = [self._dead[number].row for number in dead if number is not None]
+            found = [Trace("due", n, due[n].reason, due[n].attempts) for n in numbers if n in due]
+            found += [Trace("dead", row.position, row.reason, row.attempts) for row in graves]
+            kept = [(n, self._omitted.get((owner, n))) for n in (SINCE, *buckets)]
+        return [*found, *[Trace("omitted", n, packed=packed) for n, packed in kept if packed is not None]]
 
     def dead_rows(self, owners: Sequence[int] | None, most: int, skip: int) -> Sequence[Grave]:
         with self._lock:

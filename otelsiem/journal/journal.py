@@ -141,9 +141,10 @@ class FateKind(StrEnum):
     PENDING = "pending"
     DUE = "due"
     DEAD = "dead"
-    SETTLED = "settled"  # delivered or filtered by a rule: the journal counts which, not where
+    SETTLED = "settled"  # delivered, filtered or purged, and too long ago to say which
     DELIVERED = "delivered"
     FILTERED = "filtered"
+    PURGED = "purged"
     UNKNOWN = "unknown"  # before the exporter's start, or not written yet
 
 
@@ -209,7 +210,18 @@ class Journal(Protocol):
 
     def stats(self) -> JournalStats: ...
 
-    def fate(self, pipeline: str, position: int, exporter: str) -> Fate: ...
+    def exporters(self, pipeline: str) -> Sequence[str]:
+        """Those that have a place in a pipeline, at work or not."""
+
+    def fate(self, pipeline: str, position: int, exporter: str) -> Fate:
+        """What became of one record.
+
+        How a settled one ended is known of the last million of its pipeline, of older ones as long as `history` keeps
+        their entries, and always where the exporter never left one out.
+        """
+
+    def fates(self, pipeline: str, numbers: range, exporter: str) -> Sequence[Fate]:
+        """The same of records that follow each other, in their order."""
 
     def dead_letters(self, exporter: str = "", *, limit: int = 100, offset: int = 0) -> Sequence[DeadLetter]:
         """Dead letters, oldest first; of all exporters and doors when none is named."""

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from otelsiem.forks import at_fork
 from otelsiem.model.errors import JournalLockedError
 
 NAME = "journal.lock"
@@ -55,4 +56,4 @@ def _forget_all() -> None:
 
 
 # A forked child that outlives its parent would keep the lock, and nobody could adopt the journal.
-os.register_at_fork(after_in_child=_forget_all)
+at_fork(child=_forget_all)

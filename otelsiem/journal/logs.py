@@ -78,6 +78,8 @@ class LogShelf(Heap):
         for number, value in view("dead").items():
             grave = self._dead[number] = _unpack(value, type=Grave)
             self._buried[grave.owner, grave.row.position] = number
+        for key, value in view("omitted").items():
+            self._omitted[key] = _unpack(value, type=bytes)
         used = [key for topic in ("dead", "groups") for key, _ in self._logs.topics.get(topic, ())]
         self._number = max(used, default=0)
 
@@ -150,8 +152,21 @@ class LogShelf(Heap):
         self._write("groups", desk, self._desks[desk])
 
     def drop_desk(self, desk: int) -> None:
+        buckets = [key for key in self._omitted if key[0] == desk]
         super().drop_desk(desk)
         self._write("groups", desk, None)
+        for key in buckets:
+            self._write("omitted", key, None)
+
+    def save_omitted(self, desk: int, bucket: int, packed: bytes) -> None:
+        super().save_omitted(desk, bucket, packed)
+        self._write("omitted", (desk, bucket), packed)
+
+    def drop_omitted(self, desk: int, below: int) -> None:
+        before = set(self._omitted)
+        super().drop_omitted(desk, below)
+        for key in before - set(self._omitted):
+            self._write("omitted", key, None)
 
     def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None:
         super().add_entries(pipeline, rows)

@@ -13,6 +13,7 @@ from otelsiem.journal.check import check
 from otelsiem.journal.findings import Diagnosis
 from otelsiem.journal.fit import Fits
 from otelsiem.journal.inventory import holds
+from otelsiem.journal.omitted import SINCE, above, packed_since
 from otelsiem.journal.schema import entry_table
 from otelsiem.journal.shelf import EntryRow
 from otelsiem.model.errors import JournalError
@@ -68,6 +69,9 @@ def _numbers(db: sqlite3.Connection, found: Diagnosis) -> None:
         counters = (place.delivered, place.dead, place.filtered, place.purged, place.due)
         sql = "UPDATE exporter SET start=?, low=?, ranges=?, delivered=?, dead=?, filtered=?, purged=?, due=?"
         db.execute(sql + " WHERE id=?", (place.start, place.low, place.packed_ranges(), *counters, id_))
+        # How each of them ended is known no more: what the exporter remembers of it was about another place.
+        db.execute("DELETE FROM omitted WHERE exporter=?", (id_,))
+        db.execute("INSERT INTO omitted VALUES(?,?,?)", (id_, SINCE, packed_since(above(place))))
 
 
 def _move(db: sqlite3.Connection, aside: Aside, place: tuple[str, str, tuple[int, ...]], why: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from otelsiem.journal.codec import pack, unseal
 from otelsiem.journal.dead import REMOVED
 from otelsiem.journal.desk import Desk
+from otelsiem.journal.omitted import PURGED
 from otelsiem.journal.parcel import Parcel
 from otelsiem.journal.settlement import Settlement
 from otelsiem.journal.shelf import DueRow, Grave
@@ -71,6 +72,7 @@ def purge(tx: Transaction, desk: Desk | None, graves: Sequence[Grave]) -> int:
     tx.shelf.drop_dead([grave.number for grave in graves], shred=True)
     if desk is None:
         return len(graves)
+    tx.omit(desk, [(PURGED, (grave.row.position, grave.row.position + 1)) for grave in graves])
     place = tx.place(desk).purge_dead(len(graves))
     if desk.cursor.exporter.startswith(REMOVED) and not place.dead:
         drop(tx, desk)
@@ -95,6 +97,7 @@ def purge_pending(tx: Transaction, desk: Desk) -> int:
     gone = tx.shelf.drop_due(desk.id, [p for p in tx.shelf.due_positions(desk.id) if p not in lent])
     place = tx.place(desk)
     fresh = place.fresh(spans)
+    tx.omit(desk, [(PURGED, span) for span in [*fresh, *[(position, position + 1) for position in gone]]])
     place = place.settle(fresh, purged=total(fresh)).leave_due(len(gone), purged=len(gone))
     # `positions` here were never on loan; naming them tells couriers that what they read is out of date.
     tx.move(desk, place, Settlement(desk, spans, gone))

@@ -18,6 +18,12 @@ WAL_KEPT = 16 << 20
 # Which rules left records out. It came later: a journal without it is as good, and a version without it overlooks it.
 # Packed, so that a torn file's pages of it are not taken for those of another table (salvage.py tells them by form).
 RULES = "CREATE TABLE IF NOT EXISTS rule(exporter INTEGER PRIMARY KEY, counts BLOB NOT NULL);"
+# Which records those were (`omitted.py`). It came later too; where it is lost, by a repair, they are not known.
+OMITTED = """
+CREATE TABLE IF NOT EXISTS omitted(exporter INTEGER NOT NULL, bucket INTEGER NOT NULL, packed BLOB NOT NULL,
+  PRIMARY KEY(exporter, bucket)) WITHOUT ROWID;
+"""
+LATER = frozenset({"rule", "omitted"})  # what a journal of an older version has not
 TABLES = f"""
 CREATE TABLE pipeline(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL,
   received INTEGER NOT NULL, filtered INTEGER NOT NULL, refused INTEGER NOT NULL,
@@ -34,6 +40,7 @@ CREATE TABLE dead(number INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NU
   taken INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(owner, position));
 CREATE INDEX dead_owner ON dead(owner);
 {RULES}
+{OMITTED}
 """
 _CREATE = f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
 
@@ -140,7 +147,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA wal_autocheckpoint=0")
     db.execute(f"PRAGMA journal_size_limit={WAL_KEPT}")  # what a long reader let the log grow to is given back
     db.execute("PRAGMA secure_delete=OFF")
-    db.executescript(RULES if tables else _CREATE)
+    db.executescript(RULES + OMITTED if tables else _CREATE)
 
 
 def _advice(error: sqlite3.DatabaseError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from otelsiem.journal.state import State
 
@@ -86,6 +86,17 @@ class DeadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What is remembered of a number that was settled and not delivered, or of a bucket of them."""
+
+    kind: Literal["due", "dead", "omitted"]
+    number: int  # its position; of an omitted one the bucket
+    reason: str = ""
+    attempts: int = 0
+    packed: bytes = b""  # of a bucket
+
+
+@dataclass(frozen=True, slots=True)
 class Grave:
     """A dead letter with its number: lower numbers died earlier."""
 
@@ -130,7 +141,14 @@ class Shelf(Protocol):
     def save_memory(self, desk: int, memory: bytes) -> None: ...
     def rename_desk(self, desk: int, name: str) -> None: ...
     def drop_desk(self, desk: int) -> None:
-        """With its due records and dead letters."""
+        """With its due records, dead letters and buckets."""
+
+    def omitted(self, desk: int, bucket: int) -> bytes | None:
+        """What `omitted.py` keeps of an exporter."""
+
+    def save_omitted(self, desk: int, bucket: int, packed: bytes) -> None: ...
+    def drop_omitted(self, desk: int, below: int) -> None:
+        """The buckets below this one, but for the one that says since when."""
 
     def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None: ...
     def oldest(self, pipeline: int, below: int, most: int) -> Sequence[Mark]:
@@ -166,11 +184,12 @@ class Shelf(Protocol):
     def due_rows(self, desk: int, most: int) -> Sequence[DueRow]:
         """By time, then position."""
 
-    def due_row(self, desk: int, position: int) -> DueRow | None: ...
     def first_due(self, desk: int) -> DueRow | None:
         """The one with the lowest position."""
 
-    def dead_row(self, owner: int, position: int) -> DeadRow | None: ...
+    def traces(self, owner: int, numbers: range, buckets: range) -> Sequence[Trace]:
+        """Of these numbers, all of one moment; with the bucket that says since when."""
+
     def dead_rows(self, owners: Sequence[int] | None, most: int, skip: int) -> Sequence[Grave]: ...
 
     @property

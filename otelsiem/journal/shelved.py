@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from otelsiem.journal import orders, staff
+from otelsiem.journal import fates, orders, staff
 from otelsiem.journal.books import Books
 from otelsiem.journal.borrow import Lender
 from otelsiem.journal.cache import Cache
@@ -158,23 +158,22 @@ class ShelfJournal:
         writer = self._writer
         return JournalStats(lines, exporters, self._shelf.bytes, writer.full, writer.ready, writer.problem)
 
+    def exporters(self, pipeline: str) -> Sequence[str]:
+        """Those that have a place in a pipeline, at work or not."""
+        line = self._books.lines.get(pipeline)
+        return [desk.cursor.exporter for desk in line.desks] if line is not None else []
+
     def fate(self, pipeline: str, position: int, exporter: str) -> Fate:
         """What became of one record."""
+        return self.fates(pipeline, range(position, position + 1), exporter)[0]
+
+    def fates(self, pipeline: str, numbers: range, exporter: str) -> Sequence[Fate]:
+        """What became of records that follow each other."""
         line = self._books.lines.get(pipeline)
         if line is not None and exporter == DOOR + pipeline:
-            return self._dead_or(-line.id, position, FateKind.UNKNOWN)
+            return fates.of_door(self._shelf, line, numbers)
         desk = self._books.find(Cursor(pipeline, exporter))
-        if desk is None:
-            return Fate(FateKind.UNKNOWN)
-        place, following = desk.state, desk.line.next
-        if not place.start <= position < following:
-            return Fate(FateKind.UNKNOWN)
-        if not place.has(position):
-            return Fate(FateKind.PENDING)
-        due = self._shelf.due_row(desk.id, position)
-        if due is not None:
-            return Fate(FateKind.DUE, due.reason, due.attempts)
-        return self._dead_or(desk.id, position, FateKind.SETTLED)
+        return [Fate(FateKind.UNKNOWN)] * len(numbers) if desk is None else fates.of(self._shelf, desk, numbers)
 
     def dead_letters(self, exporter: str = "", *, limit: int = 100, offset: int = 0) -> Sequence[DeadLetter]:
         """Dead letters, oldest first; of all exporters and doors when none is named."""
@@ -268,10 +267,6 @@ class ShelfJournal:
         except self._shelf.errors:  # not ready, or closed: the counts themselves are still right
             pass
         return min(times, default=0)
-
-    def _dead_or(self, owner: int, position: int, otherwise: FateKind) -> Fate:
-        row = self._shelf.dead_row(owner, position)
-        return Fate(otherwise) if row is None else Fate(FateKind.DEAD, row.reason, row.attempts)
 
     def _owners(self) -> list[tuple[int, str, str, Desk | None]]:
         """Who may have dead letters: id, name, pipeline."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from otelsiem.journal.gate import GATE
 from otelsiem.journal.lock import DirectoryLock
 from otelsiem.journal.reserve import SIZE
 from otelsiem.journal.room import FLOOR, MIB
@@ -36,27 +37,28 @@ class SqliteJournal(ShelfJournal):
         at: At | None = None,
     ) -> None:
         self.directory = Path(directory)
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = DirectoryLock(self.directory)
-        except OSError as error:
-            raise JournalError(f"the journal's directory {self.directory} cannot be used: {error}") from error
-        try:
-            shelf = Tables(
-                self.directory,
-                most=max_size_mib * MIB,
-                floor=min_free_mib * MIB,
-                reserve=reserve_mib * MIB,
-                at=at,
-            )
+        with GATE:  # a child forked meanwhile would share the lock, and keep it
             try:
-                super().__init__(shelf, clock=clock, history=history, apart=apart, at=at)
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._lock = DirectoryLock(self.directory)
+            except OSError as error:
+                raise JournalError(f"the journal's directory {self.directory} cannot be used: {error}") from error
+            try:
+                shelf = Tables(
+                    self.directory,
+                    most=max_size_mib * MIB,
+                    floor=min_free_mib * MIB,
+                    reserve=reserve_mib * MIB,
+                    at=at,
+                )
+                try:
+                    super().__init__(shelf, clock=clock, history=history, apart=apart, at=at)
+                except BaseException:
+                    shelf.close()
+                    raise
             except BaseException:
-                shelf.close()
+                self._lock.release()
                 raise
-        except BaseException:
-            self._lock.release()
-            raise
 
     def close(self) -> None:
         """Commit what is queued, let go of the files and of the directory."""

@@ -38,6 +38,7 @@ def attach(tx: Transaction, cursor: Cursor, start_at: StartAt) -> int:
     low = max(start, left.state.low)
     place = _past_holes(tx, draft.line, replace(left.state, start=low - left.state.settled, low=low, ranges=()))
     tx.after.append(lambda: tx.books.forget(cursor))
+    tx.omitted_since(left, place.low)
     _renamed(tx, left, cursor, place)
     return 1
 

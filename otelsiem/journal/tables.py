@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from otelsiem.journal.gate import GATE
+from otelsiem.journal.omitted import SINCE
 from otelsiem.journal.reserve import Reserve
 from otelsiem.journal.room import free_room, shortage
 from otelsiem.journal.schema import PAGE, entry_sql, open_reader, open_writer
-from otelsiem.journal.shelf import DeadRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock
+from otelsiem.journal.shelf import DeadRow, DueRow, EntryRow, Grave, LineRow, Mark, Stock, Trace
 from otelsiem.journal.state import MOST_RANGES, Rules, State
 from otelsiem.journal.stock import mark, mark_of, oldest_of, stock
 from otelsiem.journal.turn import TURN
@@ -31,6 +33,11 @@ PATIENCE = 5.0  # seconds for a stranger's lock
 
 _DUE = "position, at, attempts, reason, first, taken, record"
 _DEAD = "position, reason, attempts, first, last, taken, record"
+_TRACES = """
+SELECT 'due', position, reason, attempts, x'' FROM due WHERE position>=? AND position<? AND exporter=?
+UNION ALL SELECT 'dead', position, reason, attempts, x'' FROM dead WHERE position>=? AND position<? AND owner=?
+UNION ALL SELECT 'omitted', bucket, '', 0, packed FROM omitted WHERE exporter=? AND (bucket=? OR bucket>=? AND bucket<?)
+"""  # one statement: what moves from one table to the other is in one of them
 
 
 class Tables:
@@ -45,6 +52,7 @@ class Tables:
         self._path = directory / NAME
         self.most, self._floor, self._at = most, floor, at
         self._reserve = Reserve(directory, reserve)
+        self._inside = False  # the gate, for a transaction
         self._db = open_writer(self._path)
         self._truncate = False
         self._rules: dict[int, Rules] = {}  # by exporter id: what the table holds
@@ -93,6 +101,8 @@ class Tables:
     # --- the writer's thread: changes ----------------------------------------------------------------------------
 
     def begin(self) -> None:
+        GATE.__enter__()  # until the commit, or roll_back
+        self._inside = True
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -107,11 +117,20 @@ class Tables:
     def commit(self) -> None:
         self._db.execute("COMMIT")
         self._wal += 4 * PAGE  # roots, pipeline, free list, pointer map
+        self._leave()
 
     def roll_back(self) -> None:
         self._rules.clear()
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._inside:
+            self._inside = False
+            GATE.__exit__()
 
     def add_line(self, name: str) -> int:
         id_ = self._db.execute("INSERT INTO pipeline VALUES(NULL,?,0,0,0,0,0,0)", (name,)).lastrowid
@@ -152,7 +171,19 @@ class Tables:
         self._db.execute("DELETE FROM due WHERE exporter=?", (desk,))
         self._db.execute("DELETE FROM dead WHERE owner=?", (desk,))
         self._db.execute("DELETE FROM rule WHERE exporter=?", (desk,))
+        self._db.execute("DELETE FROM omitted WHERE exporter=?", (desk,))
         self._db.execute("DELETE FROM exporter WHERE id=?", (desk,))
+
+    def omitted(self, desk: int, bucket: int) -> bytes | None:
+        row = self._db.execute("SELECT packed FROM omitted WHERE exporter=? AND bucket=?", (desk, bucket)).fetchone()
+        return row[0] if row else None
+
+    def save_omitted(self, desk: int, bucket: int, packed: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO omitted VALUES(?,?,?)", (desk, bucket, packed))
+        self._wal += len(packed)
+
+    def drop_omitted(self, desk: int, below: int) -> None:
+        self._db.execute("DELETE FROM omitted WHERE exporter=? AND bucket>? AND bucket<?", (desk, SINCE, below))
 
     def add_entries(self, pipeline: int, rows: Sequence[EntryRow]) -> None:
         self._db.executemany(
@@ -212,17 +243,13 @@ class Tables:
         sql = f"SELECT {_DUE} FROM due WHERE exporter=? ORDER BY at, position LIMIT ?"  # noqa: S608 - our own names
         return [DueRow(*row) for row in self._read(sql, (desk, most))]
 
-    def due_row(self, desk: int, position: int) -> DueRow | None:
-        rows = self._read(f"SELECT {_DUE} FROM due WHERE exporter=? AND position=?", (desk, position))  # noqa: S608 - same
-        return DueRow(*rows[0]) if rows else None
-
     def first_due(self, desk: int) -> DueRow | None:
         rows = self._read(f"SELECT {_DUE} FROM due WHERE exporter=? ORDER BY position LIMIT 1", (desk,))  # noqa: S608 - same
         return DueRow(*rows[0]) if rows else None
 
-    def dead_row(self, owner: int, position: int) -> DeadRow | None:
-        rows = self._read(f"SELECT {_DEAD} FROM dead WHERE owner=? AND position=?", (owner, position))  # noqa: S608 - same
-        return DeadRow(*rows[0]) if rows else None
+    def traces(self, owner: int, numbers: range, buckets: range) -> Sequence[Trace]:
+        asked = (numbers.start, numbers.stop, owner)
+        return [Trace(*row) for row in self._read(_TRACES, (*asked, *asked, owner, SINCE, buckets.start, buckets.stop))]
 
     def dead_rows(self, owners: Sequence[int] | None, most: int, skip: int) -> Sequence[Grave]:
         sql = f"SELECT number, owner, {_DEAD} FROM dead "  # noqa: S608 - our own names
@@ -232,7 +259,7 @@ class Tables:
         return [_grave(row) for row in self._read(sql, (json.dumps(list(owners)), most, skip))]
 
     def _read(self, sql: str, values: tuple[int | str, ...]) -> list[tuple[Any, ...]]:
-        with TURN:
+        with TURN, GATE:
             return self._reader.execute(sql, values).fetchall()
 
     # --- room ----------------------------------------------------------------------------------------------------
@@ -246,6 +273,10 @@ class Tables:
         return bool(shortage(self._used, self.most, free, self._floor, reserve=self._reserve.whole))
 
     def tidy(self) -> bool:
+        with GATE:
+            return self._tidied()
+
+    def _tidied(self) -> bool:
         self._measure()
         crowded = self._used - self._log < self.most <= self._used  # full by the length of the log alone
         if crowded or self._wal >= WAL_MOST:
@@ -265,7 +296,8 @@ class Tables:
         unlinked = self._reserve.unlink()
         if unlinked and self._at is not None:
             self._at("reserve.unlinked")
-        self._checkpoint()
+        with GATE:
+            self._checkpoint()
         return unlinked
 
     def _checkpoint(self) -> None:
@@ -289,7 +321,7 @@ class Tables:
         self._size = pages * PAGE + self._log
 
     def reopen(self) -> None:
-        with TURN:
+        with TURN, GATE:
             self._reader.close()
             self._db.close()
             self._db = open_writer(self._path)
@@ -297,13 +329,14 @@ class Tables:
             if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise JournalError("somebody else reads the journal, so its log cannot be settled")
             self._reader = open_reader(self._path)
-        self._wal = 0
-        self._measure()
+            self._wal = 0
+            self._measure()
 
     def close(self) -> None:
-        with TURN:
+        with TURN, GATE:
             self._reader.close()
-        self._db.close()  # the last connection: checkpoints and removes the log
+        with GATE:
+            self._db.close()  # the last connection: checkpoints and removes the log
 
 
 def _place(place: State) -> tuple[int | bytes, ...]:

@@ -15,11 +15,13 @@ from otelsiem.journal.codec import Piece, merge
 from otelsiem.journal.desk import Desk
 from otelsiem.journal.journal import Position
 from otelsiem.journal.line import Line
+from otelsiem.journal.omitted import BUCKET, SINCE, bits, complete_from, floor, packed_since, with_bits
 from otelsiem.journal.parcel import Parcel
 from otelsiem.journal.settlement import Settlement
 from otelsiem.journal.shelf import DeadRow, EntryRow, LineRow, Mark, Shelf
-from otelsiem.journal.state import State
+from otelsiem.journal.state import Span, State
 from otelsiem.journal.trim import MOST_ENTRIES, History, trim
+from otelsiem.model.errors import JournalError
 
 MERGED = 1024  # records that small appends are merged up to
 
@@ -170,14 +172,39 @@ class Transaction:
 
         dead = [row for row in made.dead if counts(row.position)]
         due = [row for row in made.due if counts(row.position)]
-        filtered = [rule for position, rule in made.filtered.items() if counts(position)]
+        filtered = [(rule, position) for position, rule in made.filtered.items() if counts(position)]
         self.shelf.add_dead(desk.id, dead)
         self.shelf.add_due(desk.id, due)
+        self.omit(desk, [(rule, (position, position + 1)) for rule, position in filtered])
+        rules = [rule for rule, _ in filtered]
         if made.positions:
-            self._places[desk] = place.leave_due(len(there) - len(due), dead=len(dead), filtered=filtered)
+            self._places[desk] = place.leave_due(len(there) - len(due), dead=len(dead), filtered=rules)
         else:
             fresh = place.fresh(made.spans)
-            self._places[desk] = place.settle(fresh, dead=len(dead), filtered=filtered, due=len(due))
+            self._places[desk] = place.settle(fresh, dead=len(dead), filtered=rules, due=len(due))
+
+    def omit(self, desk: Desk, left: Sequence[tuple[str, Span]]) -> None:
+        """These numbers leave without being delivered, each by its rule; said before `move` counts them."""
+        if not left:
+            return
+        shelf, line = self.shelf, desk.line
+        least = floor(line.oldest, line.next)
+        if shelf.omitted(desk.id, SINCE) is None:
+            self.omitted_since(desk, complete_from(self.place(desk)))
+        for (bucket, rule), more in bits(left, least).items():
+            held = shelf.omitted(desk.id, bucket)
+            try:
+                packed = with_bits(held, rule, more)
+            except JournalError:  # damaged: a commit must not fail for it, and what it said is not known any more
+                packed = with_bits(None, rule, more)
+                self.omitted_since(desk, (bucket + 1) * BUCKET)
+            shelf.save_omitted(desk.id, bucket, packed)
+            if held is None:
+                shelf.drop_omitted(desk.id, least // BUCKET)
+
+    def omitted_since(self, desk: Desk, number: int) -> None:
+        """From this number on it is known which were left out."""
+        self.shelf.save_omitted(desk.id, SINCE, packed_since(number))
 
     # --- the end -------------------------------------------------------------------------------------------------
 

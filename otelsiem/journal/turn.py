@@ -8,4 +8,8 @@ from __future__ import annotations
 
 import threading
 
+from otelsiem.forks import at_fork
+
 TURN = threading.RLock()
+
+at_fork(child=TURN._at_fork_reinit)  # type: ignore[attr-defined]  # as `logging` does it

@@ -26,6 +26,8 @@ from otelsiem.journal.shelf import Shelf
 from otelsiem.journal.transaction import Transaction
 from otelsiem.journal.trim import History
 from otelsiem.model.errors import JournalError, JournalFullError, OtelsiemError
+from otelsiem.runner import Runner
+
 
 log = logging.getLogger("otelsiem.journal")
 
@@ -48,7 +50,7 @@ class Job:
     size: int
 
 
-class Writer(threading.Thread):
+class Writer(Runner):
     """Owns the shelf from `start` to the end of the thread."""
 
     def __init__(
@@ -62,7 +64,7 @@ class Writer(threading.Thread):
         apart: float = APART,
         at: At | None = None,
     ) -> None:
-        super().__init__(name="journal", daemon=True)
+        super().__init__("journal")
         self._shelf, self._books, self._cache, self._clock, self.history = shelf, books, cache, clock, history
         self._apart, self._at = apart, at
         self._odd: tuple[type[Exception], ...] = (OtelsiemError, *shelf.errors)

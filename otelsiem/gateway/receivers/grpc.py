@@ -1,5 +1,7 @@
 """OTLP over gRPC: the bytes of `LogsService/Export` go to the door as they came, and the answer waits for it.
 
+Beside it, behind the same locks and limits, stand delivery receipts (`receipts.py`).
+
 Guarantees: OK is sent after the door returned and never before (P1); whatever is not the sender's fault is
 UNAVAILABLE with RetryInfo, so that the sender keeps its records; RESOURCE_EXHAUSTED never carries RetryInfo; who has
 no valid token is refused before its message is read; a port that another process has is an error.
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
@@ -20,6 +23,8 @@ from otelsiem.gateway.receivers.certificates import Certificates
 from otelsiem.gateway.receivers.guard import Guard, Keyrings, Visitor
 from otelsiem.gateway.receivers.inflate import coding_of, inflate
 from otelsiem.gateway.receivers.listen import Address, ListenError, bind, resolve
+from otelsiem.gateway.receivers.receipts import GET_FATES, SUBMIT, Receipts
+from otelsiem.gateway.receivers.receipts import SERVICE as RECEIPTS
 from otelsiem.gateway.receivers.refusal import LATE, Complaints, Refusal, RefusalCounter, RefusedError, refuse
 from otelsiem.model.errors import MalformedError, MissingExtraError
 from otelsiem.otlp import answers
@@ -33,7 +38,8 @@ EXPORT = f"/{SERVICE}/Export"
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]]"
-Serve: TypeAlias = "Callable[[Metadata], grpc.RpcMethodHandler[bytes, bytes]]"
+Act: TypeAlias = Callable[[bytes, Context, Visitor], Awaitable[bytes]]
+Serve: TypeAlias = "Callable[[str, Metadata], grpc.RpcMethodHandler[bytes, bytes] | None]"
 
 
 class GrpcReceiver:
@@ -50,8 +56,10 @@ class GrpcReceiver:
         budget: Budget | None = None,
         lock: Lock = OPEN,
         keyrings: Keyrings | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
         self._door = door
+        self._receipts = receipts
         self._sender = sender
         self._guard = Guard(sender, lock, keyrings)
         self._certificates = Certificates(lock.tls) if lock.tls else None
@@ -60,6 +68,9 @@ class GrpcReceiver:
         self._max_message = max_message
         self._budget = budget or Budget()
         self._complaints = Complaints()
+        self._methods: dict[str, Act] = {EXPORT: self._export}
+        if receipts is not None:
+            self._methods |= {SUBMIT: self._submit, GET_FATES: self._get_fates}
         self._server: grpc.aio.Server | None = None
         self._health: Any = None  # grpc_health ships no types
 
@@ -86,7 +97,7 @@ class GrpcReceiver:
         from grpc_health.v1 import health_pb2
 
         status = health_pb2.HealthCheckResponse
-        for name in ("", SERVICE):
+        for name in ("", SERVICE, *([RECEIPTS] if self._receipts else [])):
             await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
@@ -97,15 +108,18 @@ class GrpcReceiver:
         await self._server.stop(grace)
         self._server = None
 
-    def _serve(self, metadata: Metadata) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def _serve(self, method: str, metadata: Metadata) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """How one call is served, decided by its metadata before its message is read."""
         import grpc
 
+        act = self._methods.get(method)
+        if act is None:
+            return None
         visitor = self._guard.admit(b", ".join(_values(metadata, "authorization")))
 
-        async def export(_: object, context: Context) -> bytes:
+        async def serve(_: object, context: Context) -> bytes:
             assert isinstance(visitor, Visitor)
-            return await self._export(context, visitor)
+            return await self._answer(context, visitor, act)
 
         async def turn_away(_: object, context: Context) -> bytes:
             assert isinstance(visitor, Refusal)
@@ -114,23 +128,39 @@ class GrpcReceiver:
 
         # As a stream: gRPC reads the message of a unary call before it calls us, however long that takes. The two are
         # the same on the wire. No (de)serializers: bytes in, bytes out.
-        return grpc.stream_unary_rpc_method_handler(turn_away if isinstance(visitor, Refusal) else export)
+        return grpc.stream_unary_rpc_method_handler(turn_away if isinstance(visitor, Refusal) else serve)
 
-    async def _export(self, context: Context, visitor: Visitor) -> bytes:
+    async def _answer(self, context: Context, visitor: Visitor, act: Act) -> bytes:
         try:
             with self._budget.share() as share:
                 body = await self._message(context, share)
-                sender = self._guard.sender(visitor, lambda: _peer(context), lambda name: _text(context, name))
-                taken = await visitor.bring(self._door, body, Form.PROTOBUF, sender)
+                return await act(body, context, visitor)
         except asyncio.CancelledError:  # the sender left, or the gateway stops: either way it hears no success
             self._metrics.refused(self._sender.receiver, "grpc", "gone")
             raise
         except Exception as error:  # noqa: BLE001 - whatever fails in us, the sender must be told to keep its data
             refusal = refuse(error)
             self._complaints.hear(error, refusal, self._sender.receiver, "grpc")
-        else:
-            return answers.response(taken.rejected, taken.message)
         return await self._refuse(refusal, context)
+
+    async def _export(self, body: bytes, context: Context, visitor: Visitor) -> bytes:
+        taken = await visitor.bring(self._door, body, Form.PROTOBUF, self._said(context, visitor))
+        return answers.response(taken.rejected, taken.message)
+
+    async def _submit(self, body: bytes, context: Context, visitor: Visitor) -> bytes:
+        assert self._receipts is not None
+        sender = replace(self._said(context, visitor), curious=True)
+        taken = await visitor.bring(self._door, body, Form.PROTOBUF, sender)
+        return self._receipts.given(taken, sender.tenant)
+
+    async def _get_fates(self, body: bytes, _: Context, visitor: Visitor) -> bytes:
+        assert self._receipts is not None
+        if visitor.holder is not None:
+            visitor.holder.brought(size=len(body))
+        return await self._receipts.told(body, visitor.sender.tenant)
+
+    def _said(self, context: Context, visitor: Visitor) -> Sender:
+        return self._guard.sender(visitor, lambda: _peer(context), lambda name: _text(context, name))
 
     async def _message(self, context: Context, share: Share) -> bytes:
         """The one message of the call, when it comes in time, inflated within bounds."""
@@ -187,11 +217,11 @@ def _build(serve: Serve, max_message: int) -> tuple[grpc.aio.Server, Any]:
     except ImportError as error:
         raise MissingExtraError("The OTLP/gRPC receiver", "gateway", error.name or "grpcio") from error
 
-    class Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs only
-        """The one method of the service."""
+    class Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs only
+        """Those of our services."""
 
         def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-            return serve(details.invocation_metadata) if details.method == EXPORT else None
+            return serve(details.method, details.invocation_metadata)
 
     server = grpc.aio.server(
         options=[
@@ -206,7 +236,7 @@ def _build(serve: Serve, max_message: int) -> tuple[grpc.aio.Server, Any]:
         ],
         compression=grpc.Compression.Gzip,  # used for a sender that accepts it and where it makes the answer smaller
     )
-    server.add_generic_rpc_handlers((Exports(),))
+    server.add_generic_rpc_handlers((Methods(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # its stubs lack the aio half
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     return server, servicer

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otelsiem.testing.journal import accepted, closing, due, exporters, intake, leases, letters, room
+from otelsiem.testing.journal import accepted, closing, due, exporters, fates, intake, leases, letters, room
 from otelsiem.testing.journal.words import Check, Subject, Tick
 
 __all__ = ["CHECKS", "Check", "Subject", "Tick", "chosen"]
 
 CHECKS: Mapping[str, Check] = {
     name.removeprefix("check_"): check
-    for theme in (intake, leases, accepted, due, letters, exporters, room, closing)
+    for theme in (intake, leases, accepted, fates, due, letters, exporters, room, closing)
     for name, check in vars(theme).items()
     if name.startswith("check_")
 }

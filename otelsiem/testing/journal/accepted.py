@@ -57,13 +57,13 @@ def check_p2_accepted_records_stay_on_loan_until_they_are_confirmed(subject: Sub
     counts = balanced(journal, cursor)
     assert (counts.delivered, counts.dead, counts.due, counts.pending, counts.on_loan) == (2, 1, 1, 7, 5)
     assert [journal.fate("logs", n, "a").kind for n in (0, 3, 4)] == [
-        FateKind.PENDING, FateKind.SETTLED, FateKind.PENDING,
+        FateKind.PENDING, FateKind.DELIVERED, FateKind.PENDING,
     ]  # fmt: skip
     assert names(borrow(journal, cursor)) == ["9"], "what was released; what was accepted is not lent"
     nothing(journal, cursor)
     counts = settle(journal, one)
     assert (counts.delivered, counts.pending, counts.on_loan) == (5, 4, 3)
-    assert journal.fate("logs", 2, "a").kind is FateKind.SETTLED
+    assert journal.fate("logs", 2, "a").kind is FateKind.DELIVERED
     journal.settle(two, Receipt(released=range(2)))
     again = borrow(journal, cursor)
     assert names(again) == ["4", "6"], "read from the journal again"

@@ -108,9 +108,12 @@ def check_p2_every_record_has_one_fate(subject: Subject) -> None:
     counts = settle(journal, lease, receipt)
     assert (counts.delivered, counts.dead, counts.filtered, counts.pending, counts.due) == (6, 1, 1, 2, 1)
     kinds = [journal.fate("logs", n, "a").kind for n in range(11)]
-    settled, pending = FateKind.SETTLED, FateKind.PENDING
-    assert kinds[:5] == [settled, FateKind.DEAD, FateKind.DUE, settled, pending]
-    assert kinds[5:] == [settled] * 5 + [FateKind.UNKNOWN]
+    delivered, pending = FateKind.DELIVERED, FateKind.PENDING
+    assert kinds[:5] == [delivered, FateKind.DEAD, FateKind.DUE, FateKind.FILTERED, pending]
+    assert kinds[5:] == [delivered] * 5 + [FateKind.UNKNOWN]
+    assert [fate.kind for fate in journal.fates("logs", range(-1, 11), "a")] == [FateKind.UNKNOWN, *kinds]
+    assert "match" in journal.fate("logs", 3, "a").reason
+    assert journal.fate("logs", (1 << 63) - 1, "a").kind is FateKind.UNKNOWN
     assert journal.fate("logs", 1, "a").reason == "refused"
     assert (journal.fate("logs", 2, "a").attempts, journal.fate("logs", 2, "a").reason) == (3, "suspect")
     assert journal.fate("logs", 0, "nobody").kind is FateKind.UNKNOWN

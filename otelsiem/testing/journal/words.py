@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from otelsiem.journal.journal import Append, Cursor, ExporterCounts, Journal, Lease, Pending
+from otelsiem.journal.journal import Append, Cursor, ExporterCounts, FateKind, Journal, Lease, Pending
 from otelsiem.model.destination import Limits
 from otelsiem.model.outcome import Receipt
 from otelsiem.model.processor import Refused
@@ -96,7 +97,27 @@ def balanced(journal: Journal, cursor: Cursor) -> ExporterCounts:
     assert counts.accepted == counts.delivered + counts.dead + counts.filtered + counts.purged + counts.pending, counts
     assert 0 <= counts.due <= counts.pending, counts
     assert 0 <= counts.on_loan <= counts.pending, counts
+    told_alike(journal, counts)
     return counts
+
+
+def told_alike(journal: Journal, counts: ExporterCounts) -> int:
+    """What is said of every single record adds up to what is counted of all; nothing is moving meanwhile.
+
+    Of how many it is no longer known.
+    """
+    following = next(line.next for line in journal.stats().pipelines if line.pipeline == counts.pipeline)
+    fates = journal.fates(counts.pipeline, range(following - counts.accepted, following), counts.exporter)
+    told = Counter([fate.kind for fate in fates])
+    pending = counts.pending - counts.due
+    counted = {
+        FateKind.DELIVERED: counts.delivered, FateKind.DEAD: counts.dead, FateKind.FILTERED: counts.filtered,
+        FateKind.PURGED: counts.purged, FateKind.DUE: counts.due, FateKind.PENDING: pending,
+    }  # fmt: skip
+    unknown = told[FateKind.SETTLED] + told[FateKind.UNKNOWN]
+    assert all(told[kind] <= number for kind, number in counted.items()), (told, counts)
+    assert unknown == sum([number - told[kind] for kind, number in counted.items()]), (told, counts)
+    return unknown
 
 
 def nothing(journal: Journal, cursor: Cursor) -> None:
