@@ -2,7 +2,29 @@ from otelsiem.adapter import OperatorError as OperatorError
 from otelsiem.adapter import PermanentError as PermanentError
 from otelsiem.adapter import RetryError as RetryError
 from otelsiem.adapter import SiemAdapter as SiemAdapter
-from otelsiem.audit.context import bind as bind
+from otelsiem.auditing.acts import Authentication as Authentication
+from otelsiem.auditing.acts import AuthorizationFailure as AuthorizationFailure
+from otelsiem.auditing.acts import ConfigurationChange as ConfigurationChange
+from otelsiem.auditing.acts import PolicyDecision as PolicyDecision
+from otelsiem.auditing.acts import PromptInjection as PromptInjection
+from otelsiem.auditing.acts import ToolCall as ToolCall
+from otelsiem.auditing.api import audit as audit
+from otelsiem.auditing.api import audit_durable as audit_durable
+from otelsiem.auditing.api import audited as audited
+from otelsiem.auditing.api import configure as configure
+from otelsiem.auditing.context import bind as bind
+from otelsiem.auditing.context import bind_request as bind_request
+from otelsiem.auditing.events import Alert as Alert
+from otelsiem.auditing.events import Anomaly as Anomaly
+from otelsiem.auditing.events import ComplianceCheck as ComplianceCheck
+from otelsiem.auditing.events import RiskAssessment as RiskAssessment
+from otelsiem.auditing.events import SecurityEvent as SecurityEvent
+from otelsiem.auditing.log import AuditLog as AuditLog
+from otelsiem.auditing.receipt import Receipt as Receipt
+from otelsiem.auditing.runs import Telemetry as Telemetry
+from otelsiem.auditing.runs import WorkflowExecution as WorkflowExecution
+from otelsiem.auditing.technique import Target as Target
+from otelsiem.auditing.technique import Technique as Technique
 from otelsiem.destinations.datadog import Datadog as Datadog
 from otelsiem.destinations.elasticsearch import Elasticsearch as Elasticsearch
 from otelsiem.destinations.file import File as File
@@ -13,8 +35,20 @@ from otelsiem.destinations.otlp_http import OtlpHttp as OtlpHttp
 from otelsiem.destinations.splunk_hec import SplunkHec as SplunkHec
 from otelsiem.destinations.syslog import Syslog as Syslog
 from otelsiem.destinations.webhook import Webhook as Webhook
+from otelsiem.model.match import Match as Match
+from otelsiem.outbox import NotTakenError as NotTakenError
+from otelsiem.outbox import Outlet as Outlet
 from otelsiem.sdk.exporter import SiemLogExporter as SiemLogExporter
 from otelsiem.sdk.processor import AuditLogRecordProcessor as AuditLogRecordProcessor
+from otelsiem.sdk.ready import DatadogExporter as DatadogExporter
+from otelsiem.sdk.ready import ElasticsearchExporter as ElasticsearchExporter
+from otelsiem.sdk.ready import FileExporter as FileExporter
+from otelsiem.sdk.ready import KafkaExporter as KafkaExporter
+from otelsiem.sdk.ready import OpensearchExporter as OpensearchExporter
+from otelsiem.sdk.ready import OtlpHttpExporter as OtlpHttpExporter
+from otelsiem.sdk.ready import SplunkHecExporter as SplunkHecExporter
+from otelsiem.sdk.ready import SyslogExporter as SyslogExporter
+from otelsiem.sdk.ready import WebhookExporter as WebhookExporter
 
 __version__: str
 _LAZY: dict[str, str]

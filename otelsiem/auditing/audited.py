@@ -14,7 +14,8 @@ import functools
 import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,9 +39,15 @@ def audited(
             return cast("Callable[P, R]", type(function)(decorate(function.__func__)))
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"audited is for functions and methods, not for {function!r}")
-        return _wrapped(function, Teller(take, event, _chosen(function, arguments), fixed, function))
+        return wrapped(function, Teller(take, event, _chosen(function, arguments), fixed, function))
 
     return decorate
+
+
+class Begins(Protocol):
+    """What can tell a function's calls."""
+
+    def call(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> AbstractContextManager[object]: ...
 
 
 class Teller:
@@ -98,7 +105,8 @@ class Call:
             self.teller.tell(self, "failure", error_type(kind))
 
 
-def _wrapped(function: Callable[P, R], teller: Teller) -> Callable[P, R]:
+def wrapped(function: Callable[P, R], teller: Begins) -> Callable[P, R]:
+    """The function, with every call of it inside what `teller` begins."""
     made: Callable[..., Any]
     if inspect.isasyncgenfunction(function):
         made = _async_generator(function, teller)
@@ -111,7 +119,7 @@ def _wrapped(function: Callable[P, R], teller: Teller) -> Callable[P, R]:
     return cast("Callable[P, R]", functools.wraps(function)(made))
 
 
-def _plain(function: Callable[..., Any], teller: Teller) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any], teller: Begins) -> Callable[..., Any]:
     def call(*given: Any, **named: Any) -> Any:
         with teller.call(given, named):
             return function(*given, **named)
@@ -119,7 +127,7 @@ def _plain(function: Callable[..., Any], teller: Teller) -> Callable[..., Any]:
     return call
 
 
-def _coroutine(function: Callable[..., Any], teller: Teller) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], teller: Begins) -> Callable[..., Any]:
     async def call(*given: Any, **named: Any) -> Any:
         with teller.call(given, named):
             return await function(*given, **named)
@@ -127,7 +135,7 @@ def _coroutine(function: Callable[..., Any], teller: Teller) -> Callable[..., An
     return call
 
 
-def _generator(function: Callable[..., Any], teller: Teller) -> Callable[..., Any]:
+def _generator(function: Callable[..., Any], teller: Begins) -> Callable[..., Any]:
     def call(*given: Any, **named: Any) -> Generator[Any, Any, Any]:
         with teller.call(given, named):
             return (yield from function(*given, **named))
@@ -135,7 +143,7 @@ def _generator(function: Callable[..., Any], teller: Teller) -> Callable[..., An
     return call
 
 
-def _async_generator(function: Callable[..., Any], teller: Teller) -> Callable[..., Any]:
+def _async_generator(function: Callable[..., Any], teller: Begins) -> Callable[..., Any]:
     async def call(*given: Any, **named: Any) -> AsyncGenerator[Any, Any]:
         with teller.call(given, named):
             inner: AsyncGenerator[Any, Any] = function(*given, **named)

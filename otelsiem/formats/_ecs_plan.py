@@ -6,9 +6,10 @@ one that must be of a kind (an address, a number with a field) the kind is; any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from otelsiem.formats._classes import AtOnce, Look, remembered
 from otelsiem.formats._ecs_document import tree_of
 from otelsiem.formats._ecs_fields import ATTRIBUTES, VERSION, fitted, score
 from otelsiem.formats._ecs_group import Common
@@ -33,6 +34,7 @@ RECORD = (
 ROW = (*GROUP, *RECORD)
 LONGEST_WORD = 64  # of a value that a plan is made for
 ODD = "odd"  # a class for which no plan is made
+ADDRESSES = remembered(kind)
 
 _NOON = 1_735_732_800_000_000_000
 _PLAIN = PLAIN | {float, list}
@@ -55,15 +57,17 @@ class Given(NamedTuple):
     classes: tuple[Any, ...]  # of the values that `classified` names
 
 
-def classified(keys: Sequence[str], types: Sequence[type]) -> list[tuple[int, Callable[[Any], Any]]] | None:
+def classified(keys: Sequence[str], types: Sequence[type]) -> list[tuple[int, Look | AtOnce]] | None:
     """The values of a shape that must be looked at to know the plan; None: there is no plan for the shape."""
     found = shape(keys)
     if not _PLAIN.issuperset(types) or not _TITLES.issuperset([key for _, key in found.heads]):
         return None
     roles = _roles(found)
-    looks = [(n, _look(key, roles.get(key, frozenset()), found)) for n, key in enumerate(keys)]
-    listed = [(n, _items if types[n] is list and look is None else look) for n, look in looks]
-    return [(n, look) for n, look in listed if look is not None]
+    looks = [
+        (n, _look(key, type_, roles.get(key, frozenset()), found))
+        for n, (key, type_) in enumerate(zip(keys, types, strict=True))
+    ]
+    return [(n, look) for n, look in looks if look is not None]
 
 
 def _roles(found: Shape) -> dict[str, frozenset[str]]:
@@ -75,34 +79,43 @@ def _roles(found: Shape) -> dict[str, frozenset[str]]:
     return roles
 
 
-def _look(key: str, roles: frozenset[str], found: Shape) -> Callable[[Any], Any] | None:
+def _look(key: str, type_: type, roles: frozenset[str], found: Shape) -> Look | AtOnce | None:
     """How to look at a value that decides something."""
     if key in found.outcomes or roles & _ENUMERATED:
         return _word
     if roles & _ADDRESSES or key == "server.address":
-        return _address
+        return ADDRESSES if type_ is str else _odd
     if "technique" in roles:
         return _technique
+    if "tactic" in roles and type_ is str:
+        return _framework
     if "risk_score" in roles:
         return _score
     if roles & _PORTS or key == "server.port" or key in _LONGS:
-        type_ = ATTRIBUTES[key].type if key in ATTRIBUTES else "long"
-        return lambda value: type(value) is int and fitted(value, type_) is not None
+        field = ATTRIBUTES[key].type if key in ATTRIBUTES else "long"
+        return lambda value: type(value) is int and fitted(value, field) is not None
     if key == "compliance.is_compliant":
         return lambda value: ("is", value) if type(value) in (bool, str) else ODD
-    return _title if key in _TITLES else None
+    if key in _TITLES:
+        return _title
+    return _items if type_ is list else None
 
 
 def _word(value: Any) -> Any:
     return ("is", value) if type(value) is str and len(value) <= LONGEST_WORD else ODD
 
 
-def _address(value: Any) -> Any:
-    return kind(value) or "neither" if type(value) is str else ODD
+def _odd(_value: Any) -> Any:
+    return ODD
 
 
 def _technique(value: Any) -> Any:
-    return ODD if type(value) is not str or SUBTECHNIQUE.match(value) else None
+    return ODD if type(value) is not str or SUBTECHNIQUE.match(value) else _framework(value)
+
+
+def _framework(value: str) -> Any:
+    """Whose id it is decides what `threat.framework` says."""
+    return "atlas" if value.startswith("AML.") else None
 
 
 def _score(value: Any) -> Any:
@@ -157,6 +170,8 @@ class _Planner:
                 return self._in.text(n, f"198.51.{n // 256}.{n % 256}")
             case "name":
                 return self._in.text(n, f"stand-in-{n}.invalid")
+            case "atlas":
+                return self._in.text(n, f"AML.stand-in-{n}")
             case "int":
                 return self._in.number(n, int(f"{10**9 + n}"))
             case "float":

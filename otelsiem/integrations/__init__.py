@@ -1,1 +1,1 @@
-"""Floor 3: framework hooks. Filled by the library work."""
+"""Floor 3: framework hooks, each imported by its own name, since each needs its framework."""
