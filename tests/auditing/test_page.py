@@ -1,4 +1,4 @@
-"""The page on `audit` does what it says: its blocks run as one program, against a receiver."""
+"""The page on `audit`, and the README, do what they say: their blocks run as one program, against a receiver."""
 
 from __future__ import annotations
 
@@ -10,19 +10,30 @@ from pathlib import Path
 from otelsiem.testing.hec import FakeHec
 from tests.docs.test_docs import BLOCK, ROOT
 
-PAGE = (ROOT / "docs/how-to/audit.md").read_text("utf-8")
+PAGE = ROOT / "docs/how-to/audit.md"
+README = ROOT / "README.md"
 
 
-def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
-    code = "\n".join(text for language, text in BLOCK.findall(PAGE) if language == "python")
+def ran(page: Path, folder: Path) -> tuple[str, list[tuple[str, str]]]:
+    """What its blocks print, and the events they make Splunk hear: type and actor."""
+    code = "\n".join(text for language, text in BLOCK.findall(page.read_text("utf-8")) if language == "python")
     with FakeHec() as splunk:
         code = code.replace("https://splunk.example.com:8088", splunk.url).replace("the-token", splunk.token)
         code += "\nassert otelsiem.auditing.api.default().flush(20)\n"
         argv = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
-        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         said = sorted((event.event["event_type"], event.event.get("user_id", "")) for event in splunk.events)
-    assert done.stdout.splitlines()[1] == "1 True"
+    return done.stdout, said
+
+
+def test_the_code_of_the_readme_runs(tmp_path: Path) -> None:
+    assert ran(README, tmp_path) == ("", [("authentication_failure", "u-7")])
+
+
+def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
+    printed, said = ran(PAGE, tmp_path)
+    assert printed.splitlines()[1] == "1 True"
     assert said == [
         ("account_closed", "u-7"),
         ("account_closed", "u-8"),
