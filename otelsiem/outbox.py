@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from otelsiem.delivery.policy import Policy
 from otelsiem.exporter import Exporter, Settings
-from otelsiem.journal.journal import Append, Cursor, ExporterCounts, Journal, Pending, Position, Wake
+from otelsiem.journal.journal import Append, Cursor, ExporterCounts, Journal, JournalStats, Pending, Position, Wake
 from otelsiem.model.destination import Destination
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.model.match import Match
@@ -23,12 +24,14 @@ from otelsiem.model.processor import Aside
 from otelsiem.model.record import Batch
 from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.figures import Figures
+from otelsiem.telemetry.observed import Measured, watch
 
 log = logging.getLogger("otelsiem.outbox")
 
 PIPELINE = "audit"
 PATIENT = Policy()
 LOOK = 0.02  # seconds between looks while it is waited for
+STUCK = 0.5  # seconds without progress beside a failing destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,19 @@ def kind(destination: Destination) -> str:
     return type(destination).__module__.rpartition(".")[2].strip("_") or "exporter"
 
 
+class Home(Protocol):
+    """Who looks after the journals of other processes beside this one (`adoption.py`)."""
+
+    def changed(self, outlets: Mapping[str, Outlet]) -> None:
+        """These are the exporters now, those that pause included. Called before records are taken for a new one."""
+
+    def leave(self, deadline: float) -> None:
+        """The outbox closes. Does not wait."""
+
+    def gone(self, deadline: float) -> None:
+        """It has closed."""
+
+
 class NotTakenError(OtelsiemError):
     """The record is not in the journal; the message says why."""
 
@@ -55,13 +71,25 @@ class NotTakenError(OtelsiemError):
 class Outbox:
     """Open until `close`."""
 
-    def __init__(self, journal: Journal, outlets: Mapping[str, Outlet], figures: Figures | None = None) -> None:
-        self.journal, self.figures = journal, figures or Figures()
+    def __init__(
+        self,
+        journal: Journal,
+        outlets: Mapping[str, Outlet],
+        figures: Figures | None = None,
+        home: Home | None = None,
+        *,
+        observed: bool = True,
+    ) -> None:
+        """`observed`: its figures are among the application's metrics."""
+        self.journal, self.figures, self._home = journal, figures or Measured(), home
+        self._final: JournalStats | None = None
         self._lock = threading.Lock()
         self._outlets: dict[str, Outlet] = {}
         self._running: dict[str, Exporter] = {}
         for name, outlet in outlets.items():
             self.add(name, outlet)
+        if observed:
+            watch(self)
 
     # --- records in ----------------------------------------------------------------------------------------------
 
@@ -101,6 +129,8 @@ class Outbox:
         with self._lock:
             if name in self._outlets:
                 raise OtelsiemError(f"there is an exporter {name!r} already; remove it first, or choose another name")
+            if self._home is not None:
+                self._home.changed({**self._outlets, name: outlet})
             cursor = self.journal.attach(PIPELINE, name, "end")
             self._outlets[name] = outlet
             self._start(name, cursor)
@@ -118,6 +148,8 @@ class Outbox:
                 raise
             del self._outlets[name]
             self.figures.forget(name)
+            if self._home is not None:
+                self._home.changed(self._outlets)
 
     def pause(self, name: str) -> None:
         """Its records wait in the journal until it is resumed."""
@@ -132,6 +164,10 @@ class Outbox:
             if name not in self._running:
                 self._start(name, Cursor(PIPELINE, name))
 
+    def running(self) -> Mapping[str, Outlet]:
+        """Exporters that deliver."""
+        return {name: self._outlets[name] for name in dict(self._running) if name in self._outlets}
+
     def paused(self) -> Sequence[str]:
         return [name for name in self._outlets if name not in self._running]
 
@@ -140,6 +176,10 @@ class Outbox:
     def counts(self) -> Mapping[str, ExporterCounts]:
         """By exporter."""
         return {name: self.journal.counts(Cursor(PIPELINE, name)) for name in self.names}
+
+    def stats(self) -> JournalStats:
+        """The journal's own figures; once it is closed, the last ones."""
+        return self._final or self.journal.stats()
 
     def holds(self) -> Mapping[str, str]:
         """Exporters that wait for a person, and why."""
@@ -162,9 +202,23 @@ class Outbox:
             time.sleep(LOOK)
         return True
 
+    def settle(self, timeout: float) -> bool:
+        """As `flush`, but what a destination does not take now is not waited for."""
+        deadline, least, moved = time.monotonic() + timeout, -1, 0.0
+        while pending := sum([counts.pending for counts in self.counts().values()]):
+            now = time.monotonic()
+            if pending < least or least < 0:
+                least, moved = pending, now
+            if now > deadline or (now - moved > STUCK and self.troubles()):
+                return False
+            time.sleep(LOOK)
+        return True
+
     def close(self, timeout: float) -> int:
         """Deliver what goes at once, within the deadline, and stop; how many records stay in the journal."""
         deadline = time.monotonic() + timeout
+        if self._home is not None:
+            self._home.leave(deadline)
         with self._lock:
             exporters = list(self._running.values())
             for exporter in exporters:
@@ -177,7 +231,10 @@ class Outbox:
                 exporter.stop(deadline)
             self._running.clear()
             left = sum([counts.pending for counts in self.counts().values()])
+            self._final = self.journal.stats()
         self.journal.close()
+        if self._home is not None:
+            self._home.gone(deadline)
         return left
 
     # --- inside; the lock is held --------------------------------------------------------------------------------

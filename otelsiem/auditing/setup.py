@@ -18,7 +18,7 @@ from otelsiem.model.destination import Destination
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.model.processor import Processor
 from otelsiem.model.record import Value
-from otelsiem.outbox import Outlet
+from otelsiem.outbox import Outlet, kind
 from otelsiem.processors.constitution import Constitution
 from otelsiem.processors.severity import Severity
 from otelsiem.sdk.convert import mapping, resource
@@ -49,6 +49,8 @@ class Settings(TypedDict, total=False):
     """Who speaks; else OTEL_SERVICE_NAME."""
     resource: Mapping[str, Value]
     """What else is to be known of the speaker."""
+    flush_on_sigterm: bool
+    """Where nobody handles SIGTERM: flush before it ends the process (`life.flush_on_sigterm`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Setup:
     max_queue: int
     processors: Sequence[Processor]
     resource: Mapping[str, Value]
+    flush_on_sigterm: bool = False
 
 
 def checked(destinations: Sequence[Destination | Outlet], settings: Settings) -> Setup:
@@ -77,6 +80,7 @@ def checked(destinations: Sequence[Destination | Outlet], settings: Settings) ->
         _positive(settings.get("max_queue", MAX_QUEUE)),
         (settings.get("severity") or Severity(), *([rules] if rules else ()), *settings.get("processors", ())),
         _resource(settings.get("service_name", ""), settings.get("resource", {})),
+        settings.get("flush_on_sigterm", False),
     )
 
 
@@ -89,11 +93,6 @@ def outlet(destination: Destination | Outlet) -> Outlet:
             f"{destination!r} is no destination: give one made of its settings, as SplunkHec(endpoint=…, token=…)"
         )
     return Outlet(destination)
-
-
-def kind(destination: Destination) -> str:
-    """The name of a destination that got none: the file that it is in, as `type` has it in YAML."""
-    return type(destination).__module__.rpartition(".")[2].strip("_") or "exporter"
 
 
 def _named(

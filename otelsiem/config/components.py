@@ -13,10 +13,11 @@ from otelsiem.config import collector, discover, rules, tls
 from otelsiem.config.bearertokenauth import BearerTokenAuth
 from otelsiem.config.enabled import KEY
 from otelsiem.config.model import Exporter, ExporterSettings, OtlpReceiver
-from otelsiem.config.report import Report, nearest
+from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Node, Place, Table, dotted, empty, find
 from otelsiem.config.validate import keys, validate
 from otelsiem.model.destination import Cautions, Destination
+from otelsiem.model.near import nearest
 from otelsiem.model.processor import Processor
 from otelsiem.processors.constitution import Constitution
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from otelsiem.config.bearertokenauth import BearerTokenAuth
 from otelsiem.config.model import Grpc, Http, OtlpReceiver, Service
 from otelsiem.config.pipelines import Gone
-from otelsiem.config.report import Report, nearest
+from otelsiem.config.report import Report
 from otelsiem.config.tree import Items, Leaf, Table, find
 from otelsiem.gateway.receivers import certificates, keyring
 from otelsiem.gateway.receivers.listen import is_loopback
 from otelsiem.gateway.receivers.watched import UnusableError
+from otelsiem.model.near import nearest
 
 RELATIVE = "a relative path is relative to the working directory"
 

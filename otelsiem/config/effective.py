@@ -19,8 +19,8 @@ from otelsiem.config.secrets import Steps, scalars
 from otelsiem.config.sources import Sources
 from otelsiem.config.substitute import redacted
 from otelsiem.config.tree import Items, Leaf, Node, Place, Table, dotted, empty, leaves
-from otelsiem.config.variables import VARIABLES
 from otelsiem.model.secret import SHOWN, redact
+from otelsiem.model.variables import VARIABLES
 from otelsiem.processors.constitution import Constitution
 
 DISTINCT = 8  # characters of a secret that no ordinary word has

@@ -11,10 +11,9 @@ from typing import Any
 
 from otelsiem.config import environment
 from otelsiem.config.dotenv import Environment
-from otelsiem.config.environment import TRUTHS
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Node, Place, Table, build, merge, nested
-from otelsiem.config.variables import DESTINATIONS, VARIABLES, Asked, Variable, absent, reaches
+from otelsiem.model.variables import DESTINATIONS, TRUTHS, VARIABLES, Asked, Variable, absent, reaches
 
 FOLDER = "otelsiem-data"
 

@@ -8,19 +8,27 @@ told, too: there only `${env:NAME}` asks for a variable.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 
 from otelsiem.config.dotenv import Environment
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Place
-from otelsiem.config.variables import ABSENT, BOTH, DESTINATIONS, RETIRED, VARIABLES, Kind, Variable, absent, asked
+from otelsiem.model.variables import (
+    ABSENT,
+    BOTH,
+    DESTINATIONS,
+    LIBRARY,
+    RETIRED,
+    TRUTHS,
+    VARIABLES,
+    Kind,
+    Variable,
+    absent,
+    asked,
+    meant,
+)
 
 FILE = "file"  # SIEM_TYPE: no destination but the local file
-
-TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def read(env: Environment, report: Report) -> dict[str, Leaf]:
@@ -30,7 +38,7 @@ def read(env: Environment, report: Report) -> dict[str, Leaf]:
         text = env.values.get(variable.name, "")
         text = text if variable.kind is Kind.TEXT else text.strip()
         if text:  # empty counts as unset, as in ${env:NAME:-default}
-            written = _READERS[variable.kind](variable, text)
+            written = _written(variable, text)
             if written is None:
                 report.problem(env.place(variable.name), variable.name, f"expected {variable.kind.value}")
             else:
@@ -68,7 +76,9 @@ def reference() -> str:
     on = [f"| {d.title} | `{d.type}` | {_listed(d.needs)} | `{d.switch}` |" for d in DESTINATIONS]
     gone = [f"| {a.title} | {_listed(a.asking)} | {_listed(a.others)} |" for a in ABSENT]
     retired = [f"`{name}` is refused: {instead}." for name, instead in RETIRED.items()]
-    return _PAGE.format(rows="\n".join(rows), asked="\n".join(on), absent="\n".join(gone), retired="\n".join(retired))
+    own = [f"| `{v.name}` | {v.kind.value} | {v.sentence} |" for v in LIBRARY]
+    parts = {"rows": rows, "asked": on, "absent": gone, "retired": retired, "own": own}
+    return _PAGE.format(**{name: "\n".join(lines) for name, lines in parts.items()})
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -83,37 +93,25 @@ def _leaf(value: str | float | bool, text: str, source: str = "", *, plain: bool
     return Leaf(value, text, Place(), plain, source=source or text)
 
 
-def _text(variable: Variable, text: str) -> Leaf:
-    return _leaf(text, text, f"${{env:{variable.name}}}", plain=False)
+def _written(variable: Variable, text: str) -> Leaf | None:
+    """As it would be typed in YAML."""
+    if variable.kind is Kind.TEXT:
+        return _leaf(text, text, f"${{env:{variable.name}}}", plain=False)
+    if variable.kind is Kind.DESTINATION:
+        return _destination(text)
+    value = meant(variable, text)
+    match value:
+        case None:
+            return None
+        case bool():
+            return _leaf(value, str(value).lower())
+        case float():
+            return _leaf(value, text)
+        case _:
+            return _leaf(value, str(value))
 
 
-def _truth(variable: Variable, text: str) -> Leaf | None:
-    truth = TRUTHS.get(text.lower())
-    if truth is None:
-        return None
-    word = variable.words[not truth]
-    return _leaf(TRUTHS.get(word, word), word)
-
-
-def _whole(least: int) -> Callable[[Variable, str], Leaf | None]:
-    def reader(_: Variable, text: str) -> Leaf | None:
-        fits = _NUMBER.fullmatch(text) is not None and int(text) >= least
-        return _leaf(int(text), str(int(text))) if fits else None
-
-    return reader
-
-
-def _seconds(_: Variable, text: str) -> Leaf | None:
-    fits = _SECONDS.fullmatch(text) is not None and float(text) > 0
-    return _leaf(f"{text}s", f"{text}s") if fits else None
-
-
-def _rate(_: Variable, text: str) -> Leaf | None:
-    fits = _SECONDS.fullmatch(text) is not None and float(text) > 0
-    return _leaf(float(text), text) if fits else None
-
-
-def _destination(_: Variable, text: str) -> Leaf | None:
+def _destination(text: str) -> Leaf | None:
     """One destination or several, by their types; those that are not there by the word that was used."""
     types: list[str] = []
     for part in re.split(r"[,+]", text.lower()):
@@ -124,16 +122,6 @@ def _destination(_: Variable, text: str) -> Leaf | None:
         types += BOTH if word == "both" else [one.type if one else word]
     return _leaf(",".join(dict.fromkeys(types)), text)
 
-
-_READERS: Mapping[Kind, Callable[[Variable, str], Leaf | None]] = {
-    Kind.TEXT: _text,
-    Kind.TRUTH: _truth,
-    Kind.COUNT: _whole(1),
-    Kind.NUMBER: _whole(0),
-    Kind.RATE: _rate,
-    Kind.SECONDS: _seconds,
-    Kind.DESTINATION: _destination,
-}
 
 _PAGE = """\
 # Environment variables
@@ -168,4 +156,21 @@ others mean nothing alone.
 {absent}
 
 {retired}
+
+## In an application
+
+With `OTEL_LOGS_EXPORTER=otelsiem_splunk_hec` and its sisters ([how](../how-to/opentelemetry-sdk.md)), the variables of
+a destination's own keys mean the same to its exporter in an application. Those of `exporters.*`, `enabled` and
+`sending_queue` do not: `OTEL_LOGS_EXPORTER` says what is on, the `OTEL_BLRP_*` variables say how records are batched.
+
+Every key of a destination has a variable besides: `OTELSIEM_SPLUNK_HEC_INDEX`, inside a block after two underscores
+(`OTELSIEM_DATADOG_API__KEY`). Lists are written with commas, mappings as `a=b,c=d`, either as JSON. One that nobody
+knows is refused, and so are two that contradict each other. For all exporters of the application:
+
+| variable | expected | |
+|---|---|---|
+{own}
+
+A destination's name in it makes one of its exporter alone: `OTELSIEM_SPLUNK_HEC_JOURNAL`, `…_NAME`, `…_MATCH__EVENTS`,
+`…_RATE`, `…_BURST`.
 """

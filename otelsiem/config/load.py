@@ -20,11 +20,12 @@ from otelsiem.config.enabled import leave_out, switched_off
 from otelsiem.config.model import Config, Service
 from otelsiem.config.pipelines import SECTIONS, Gone, check_pipelines, check_ports, check_resumes, warn_unused
 from otelsiem.config.read import around, read
-from otelsiem.config.report import Report, in_order, nearest
+from otelsiem.config.report import Report, in_order
 from otelsiem.config.sources import Sources
 from otelsiem.config.substitute import names, substitute
 from otelsiem.config.tree import Node, Place, Table, empty, leaves, merge
 from otelsiem.config.validate import validate
+from otelsiem.model.near import nearest
 
 TOP = (*SECTIONS, "connectors", "extensions", "service")
 

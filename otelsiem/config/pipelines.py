@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from otelsiem.config.model import Exporter, OtlpReceiver, Service
 from otelsiem.config.quantity import Address
-from otelsiem.config.report import Report, closest, nearest
+from otelsiem.config.report import Report
 from otelsiem.config.tree import Items, Leaf, Place, Table, find
+from otelsiem.model.near import closest, nearest
 
 _NAME = re.compile(r"logs(?:/[^\s/,\[\]{}]{1,100})?")
 SIGNALS = ("traces", "metrics", "profiles")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from otelsiem.config.tree import Place, dotted
 from otelsiem.model.errors import ConfigError, Problem
@@ -41,22 +40,3 @@ def in_order(found: Sequence[Problem]) -> list[Problem]:
 def _told(place: Place, steps: Sequence[str | int] | str, message: str, hint: str) -> Problem:
     path = steps if isinstance(steps, str) else dotted(steps)
     return Problem(path or "(file)", message, place.file, place.line, hint)
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """The word that was meant, "" when none is near."""
-    names = sorted(set(known))
-    by_shape = {name.replace("_", "").replace("-", "").lower(): name for name in names}
-    shape = word.replace("_", "").replace("-", "").lower()
-    close = get_close_matches(word, names, 1, 0.6) or [
-        by_shape[s] for s in get_close_matches(shape, list(by_shape), 1, 0.7)
-    ]
-    return close[0] if close else ""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a word that nobody knows: the one that was meant, else all there are."""
-    names = sorted(set(known))
-    if meant := closest(word, names):
-        return f"did you mean {meant!r}?"
-    return f"known here: {', '.join(names)}" if names else ""

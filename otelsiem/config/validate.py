@@ -13,9 +13,11 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from otelsiem.config.report import Report, nearest
+from otelsiem.config.report import Report
 from otelsiem.config.tree import Leaf, Node, Place, Table, find, leaves, plain
+from otelsiem.model.near import nearest
 from otelsiem.model.secret import SHOWN, redact
+from otelsiem.model.settings import expected, models
 
 M = TypeVar("M", bound=BaseModel)
 Steps = Sequence[str | int]
@@ -24,24 +26,6 @@ _SECRET = re.compile(
     r"(?!.*_(?:files?|dir|directory|path)$).*"  # where it is may be shown
     r"(?:token|password|passwd|secret|credential|api_?key|authorization|webhook|private|access_key)",
     re.IGNORECASE,
-)
-
-_EXPECTED = (
-    (r"bool_.*", "true or false"),
-    (r"int_.*", "a whole number"),
-    (r"(float|decimal)_.*", "a number"),
-    (r"finite_number", "a finite number"),
-    (r"string_type|path_type", "text"),
-    (r"(list|tuple|set)_type", "a list"),
-    (r"dict_type|model_type|model_attributes_type|mapping_type|dataclass_type", "a mapping of keys"),
-    (r"literal_error|enum", "{expected}"),
-    (r"greater_than_equal", "at least {ge}"),
-    (r"greater_than", "more than {gt}"),
-    (r"less_than_equal", "at most {le}"),
-    (r"less_than", "less than {lt}"),
-    (r"string_too_long", "at most {max_length} characters"),
-    (r"string_too_short", "at least {min_length} characters"),
-    (r"string_pattern_mismatch", "another form"),
 )
 
 
@@ -122,10 +106,8 @@ def _message(detail: Mapping[str, Any], found: Node, *, hidden: bool, secrets: l
         elif said.startswith("expected ") and "found" not in said:
             said += f"; found {_shown(found, hidden=hidden)}"
         return said
-    for pattern, words in _EXPECTED:
-        if re.fullmatch(pattern, kind):
-            shown = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
-            return f"expected {words.format(**shown)}, found {_shown(found, hidden=hidden)}"
+    if words := expected(kind, context):
+        return f"expected {words}, found {_shown(found, hidden=hidden)}"
     return redact(detail["msg"].replace("Input should", "this should"), secrets)
 
 
@@ -171,16 +153,9 @@ def _owners(model: type[BaseModel], steps: Steps) -> Iterator[type[BaseModel]]:
     info = next((i for n, i in model.model_fields.items() if steps[0] in {i.alias or n, n}), None)
     if info is None:
         return
-    for inner in _models(info.annotation):
+    for inner in models(info.annotation):
         yield from _owners(inner, steps[1:])
         yield from _owners(inner, steps[2:])  # a list of blocks, or a mapping of them: one step is the index
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
 
 
 def is_secret(model: type[BaseModel], steps: Steps) -> bool:

@@ -2,9 +2,9 @@
 
 SQLite has locks of the process (memory, open files) that a thread holds without the GIL, an import has the lock of its
 module. A child forked at that moment inherits them held, by a thread that it does not have: its first statement, or
-import of that module, never returns. Measured: 8 of 2,400 children of a process with a busy journal; every third
-gunicorn that forked while our thread began. Guarantees: nothing of it is under way at a fork; a fork waits for a commit,
-never longer than `PATIENCE`.
+import of that module, never returns. Measured: 8 of 2,400 children of a process with a busy journal, 3 of 5 gunicorns
+that forked while our thread began. Guarantees: nothing of it is under way at a fork; a fork waits for a commit, never
+longer than `PATIENCE`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import _bootstrap  # type: ignore[attr-defined]  # whose locks nothing else tells of
+from importlib import _bootstrap  # whose locks nothing else tells of
 from typing import Any
 
 from otelsiem.forks import at_fork

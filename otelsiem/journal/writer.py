@@ -28,7 +28,6 @@ from otelsiem.journal.trim import History
 from otelsiem.model.errors import JournalError, JournalFullError, OtelsiemError
 from otelsiem.runner import Runner
 
-
 log = logging.getLogger("otelsiem.journal")
 
 APART = 0.002  # seconds between the beginnings of two commits: 2.4 times less CPU at 5,000 appends/s

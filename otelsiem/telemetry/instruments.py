@@ -145,6 +145,8 @@ siem_exporter_accepted_total = siem_events_sent_total + siem_dead_letters + siem
 Metrics of the journal are read from its own counts, all of one scrape from one reading, and outlive a restart.
 The others count since the process started.
 
+In an application, those that are about exporters and the journal come through its own MeterProvider, if it has one.
+
 | metric | kind | labels | from | what it says |
 |---|---|---|---|---|
 """

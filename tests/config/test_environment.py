@@ -12,10 +12,10 @@ from otelsiem.config.environment import reference
 from otelsiem.config.load import load
 from otelsiem.config.model import Config
 from otelsiem.config.sources import Sources
-from otelsiem.config.variables import ABSENT, RETIRED, VARIABLES
 from otelsiem.destinations.datadog import Datadog
 from otelsiem.destinations.splunk_hec import SplunkHec
 from otelsiem.model.errors import ConfigError
+from otelsiem.model.variables import ABSENT, RETIRED, VARIABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "environment.md"
 DATADOG = {"DATADOG_API_KEY": "0123456789abcdef0123456789abcdef"}

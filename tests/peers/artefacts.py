@@ -203,5 +203,11 @@ SYSLOG_NG = Artefact(
     tools=("bash", "apt-get", "dpkg"),
     steps=(("bash", "fetch.sh"),),
 )
+OTEL_SDK = Artefact(
+    name="otel-sdk",
+    product="versions",
+    tools=("bash", "python3"),
+    steps=(("bash", "fetch.sh"),),
+)
 # Quick ones first: their tests can run while the Collector is being built.
-ALL = (RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)
+ALL = (OTEL_SDK, RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)

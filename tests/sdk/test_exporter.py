@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from opentelemetry.sdk._logs.export import LogRecordExportResult
 
 from otelsiem.delivery.policy import Policy
 from otelsiem.destinations.splunk_hec import SplunkHec
+from otelsiem.model.errors import OtelsiemError
 from otelsiem.outbox import Outlet
 from otelsiem.processors.constitution import Constitution
 from otelsiem.processors.severity import Severity
@@ -154,3 +156,64 @@ def test_forked_children_have_journals_of_their_own(tmp_path: Path, splunk: Fake
     assert done.returncode == 0, done.stderr
     wanted = {"parent-before": 1, "parent-after": 1, "child-0": 1, "child-1": 1, "child-2": 1}
     assert splunk.count_by("event_id") == wanted
+
+
+def test_two_of_one_name_in_one_directory_must_deliver_to_one_place(tmp_path: Path, splunk: FakeHec) -> None:
+    first = SiemLogExporter(hec(splunk), journal=tmp_path)
+    elsewhere = SplunkHec.model_validate({"endpoint": "https://splunk.example.com:8088", "token": "x"})
+    with pytest.raises(OtelsiemError, match="two exporters are called 'splunk_hec'"):
+        SiemLogExporter(elsewhere, journal=tmp_path / ".." / tmp_path.name)
+    SiemLogExporter(elsewhere, journal=tmp_path, name="lake").shutdown()
+    SiemLogExporter(elsewhere, journal=tmp_path / "another").shutdown()
+    same = SiemLogExporter(hec(splunk), journal=tmp_path)
+    same.shutdown()
+    first.shutdown()
+    SiemLogExporter(elsewhere, journal=tmp_path).shutdown()
+
+
+def test_two_exporters_in_one_directory_restart_without_mixing_up_their_records(
+    tmp_path: Path, splunk: FakeHec
+) -> None:
+    """Each finds its own: what waits for the one is never delivered by the other."""
+    with FakeHec() as lake:
+        splunk.server.down()
+        lake.server.down()
+        for names in (("soc", "lake"), ("lake", "soc"), ("soc", "lake")):
+            opened = {n: SiemLogExporter(hec(splunk if n == "soc" else lake), journal=tmp_path, name=n) for n in names}
+            for name, exporter in opened.items():
+                assert exporter.export(some(f"{name}-{names[0]}-{len(list(tmp_path.iterdir()))}")) is SUCCESS
+            for exporter in opened.values():
+                exporter.shutdown(timeout_millis=100)
+        splunk.server.up()
+        lake.server.up()
+        last = [SiemLogExporter(hec(splunk if n == "soc" else lake), journal=tmp_path, name=n) for n in ("lake", "soc")]
+        for exporter in last:
+            assert exporter.export(some("last")) is SUCCESS
+        eventually(lambda: (len(splunk.events), len(lake.events)) == (4, 4), 30, "all are there")
+        for exporter in last:
+            exporter.shutdown()
+        for fake, name in ((splunk, "soc"), (lake, "lake")):
+            ids = set(fake.count_by("event_id"))
+            assert all(one.startswith(name) or one == "last" for one in ids), ids
+
+
+def test_the_end_of_a_process_comes_before_the_end_of_a_provider_that_was_there_first(
+    tmp_path: Path, splunk: FakeHec
+) -> None:
+    """`atexit` runs backwards: what the provider still brings is taken."""
+    for exporter in (SiemLogExporter(hec(splunk)), SiemLogExporter(hec(splunk), journal=tmp_path)):
+        assert exporter.export(some("a")) is SUCCESS
+        exporter.close(5.0)
+        assert exporter.export(some("b")) is SUCCESS
+        exporter.shutdown()
+    assert splunk.count_by("event_id") == {"a": 2, "b": 2}
+
+
+def test_the_end_does_not_wait_for_a_destination_that_is_away(splunk: FakeHec) -> None:
+    splunk.server.down()
+    exporter = SiemLogExporter(hec(splunk), timeout=0.2)
+    assert exporter.export(some("a")) is FAILURE
+    began = time.monotonic()
+    exporter.close(60.0)
+    assert time.monotonic() - began < 30, "half a second, on a machine that has it"
+    exporter.shutdown(timeout_millis=100)

@@ -1,12 +1,16 @@
-"""The environment variables that configure a gateway without a file: one table, which the docs print.
+"""The environment variables that configure us: one table, which the docs print.
 
-A destination that gets variables is a row of DESTINATIONS and rows of VARIABLES; nothing else has to be told of it.
+VARIABLES configure a gateway without a file; those that stand for a key of a destination configure an application's
+exporter of that type, too. LIBRARY is for applications alone. A destination that gets variables is a row of
+DESTINATIONS and rows of VARIABLES; nothing else has to be told of it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias, assert_never
 
 URL, TOKEN = "SPLUNK_HEC_URL", "SPLUNK_HEC_TOKEN"
 KEY = "DATADOG_API_KEY"
@@ -121,6 +125,19 @@ ABSENT: tuple[Absent, ...] = (
            ("GCP_LOG_NAME", "GCP_CREDENTIALS_PATH", "GCP_USE_WORKLOAD_IDENTITY")),
 )  # fmt: skip
 
+LIBRARY: tuple[Variable, ...] = (
+    Variable("OTELSIEM_JOURNAL", Kind.TEXT, "journal", "directory of the journal; unset: what waits, waits in memory"),
+    Variable("OTELSIEM_EXPORT_TIMEOUT", Kind.SECONDS, "export_timeout",
+             "how long one export may take; unset: 10"),
+    Variable("OTELSIEM_SEVERITY", Kind.TRUTH, "processors.severity",
+             "unset: true; false: every record keeps the severity that it came with"),
+    Variable("OTELSIEM_CONSTITUTION", Kind.TEXT, "processors.constitution.hash",
+             "hash of the rules in force; stamped on every record"),
+    Variable("OTELSIEM_PROCESSORS", Kind.TEXT, "processors",
+             "instead of the two above: JSON, each processor with its settings, in order:"
+             ' `{"severity": {}, "constitution": {"hash": "cdd01ef066bc6cf2"}}`'),
+)  # fmt: skip
+
 # contracts/azure-logs-ingestion.md: the HTTP Data Collector API and its shared keys ended in 2026
 _REPLACED = "set AZURE_DCE_ENDPOINT, AZURE_DCR_ID and AZURE_STREAM_NAME instead: Logs Ingestion knows no shared keys"
 RETIRED = dict.fromkeys(("AZURE_WORKSPACE_ID", "AZURE_SHARED_KEY"), _REPLACED)
@@ -140,3 +157,35 @@ def reaches(variable: Variable, exporter: str) -> bool:
     """Whether a variable stands for a key of this exporter of the embedded configuration."""
     id_ = variable.key.split(".")[1] if variable.key else ""
     return id_ in {EVERY, exporter} or (id_ == EACH and any(one.type == exporter for one in DESTINATIONS))
+
+
+Meant: TypeAlias = str | int | float | bool
+
+TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+def meant(variable: Variable, text: str) -> Meant | None:
+    """What a text stands for, as the key takes it; None when it is not what was expected."""
+    match variable.kind:
+        case Kind.TRUTH:
+            truth = TRUTHS.get(text.lower())
+            word = variable.words[not truth]
+            return None if truth is None else TRUTHS.get(word, word)
+        case Kind.COUNT | Kind.NUMBER:
+            least = 1 if variable.kind is Kind.COUNT else 0
+            return int(text) if _NUMBER.fullmatch(text) and int(text) >= least else None
+        case Kind.SECONDS:
+            return f"{text}s" if _positive(text) else None
+        case Kind.RATE:
+            return float(text) if _positive(text) else None
+        case Kind.TEXT | Kind.DESTINATION:
+            return text
+        case _:
+            assert_never(variable.kind)
+
+
+def _positive(text: str) -> bool:
+    return _SECONDS.fullmatch(text) is not None and float(text) > 0
