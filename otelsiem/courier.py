@@ -9,7 +9,6 @@ and tried again, never lost and never fatal to the thread.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from otelsiem.model.match import unmatched
 from otelsiem.model.outcome import Receipt
 from otelsiem.model.record import oldest, pick
 from otelsiem.orders import Orders
+from otelsiem.runner import Runner
 from otelsiem.turn import WORK
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ T = TypeVar("T")
 IDLE = 1.0  # seconds a lease may wait for its first record before the courier looks at its orders again
 
 
-class Courier(threading.Thread):
+class Courier(Runner):
     """One thread that carries leases of one exporter."""
 
     def __init__(self, number: int, orders: Orders, journal: Journal, cursor: Cursor) -> None:
-        super().__init__(name=f"courier-{orders.name}-{number}", daemon=True)
+        super().__init__(f"courier-{orders.name}-{number}")
         self.orders, self.journal, self.cursor = orders, journal, cursor
         self.channel = str(uuid.uuid4())
         self.inquiry = Inquiry(orders, journal, self.channel)

@@ -112,8 +112,7 @@ class Exporter:
         orders.ring()
         self.journal.wake(self.cursor)
         for courier in self._couriers:
-            if courier.ident is not None:  # a start that failed stops couriers that never began
-                courier.join(max(deadline - time.monotonic(), 0.0))
+            courier.join(max(deadline - time.monotonic(), 0.0))
         if any(courier.is_alive() for courier in self._couriers):
             orders.transport.interrupt()
             for courier in self._couriers:

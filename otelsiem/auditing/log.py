@@ -27,6 +27,7 @@ from otelsiem.auditing.receipt import Receipt
 from otelsiem.auditing.report import Health, Metrics
 from otelsiem.auditing.setup import MAX_QUEUE, Settings, Setup, checked, outlet
 from otelsiem.auditing.worker import Queue, Worker
+from otelsiem.journal import family
 from otelsiem.model.destination import Destination
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.outbox import NotTakenError, Outbox, Outlet
@@ -47,6 +48,7 @@ class AuditLog:
 
     _setup: Setup | None
     _worker: Worker | None
+    _ending: Worker | None  # closed, or just being closed
     _queue: Queue
     _most: int  # events in the queue
     _lock: threading.Lock
@@ -68,7 +70,9 @@ class AuditLog:
             self._most, self._closed = setup.max_queue, False
         if worker is not None:
             self._told_of(worker.close(CLOSING))
-        self._begin()
+        self._signals(setup)
+        if self._queue or (setup.journal is not None and family.directories(setup.journal)):
+            self._begin()  # else not before the first event: this may be a master that only forks
 
     # --- events in -----------------------------------------------------------------------------------------------
 
@@ -183,8 +187,11 @@ class AuditLog:
         with self._lock:
             self._closed, self._most = True, 0
             worker, self._worker = self._worker, None
+            before, self._ending = self._ending, worker or self._ending
         if worker is None:
-            left = len(self._queue)
+            if before is not None:
+                before.join(timeout)  # another thread closes, or we are a signal's handler in the middle of that
+            left = 0 if life.passed_on() else len(self._queue)
             self._queue.clear()
             if left:
                 self._lose(left, "otelsiem.configure was never called" if self._setup is None else "not written")
@@ -198,25 +205,44 @@ class AuditLog:
     def _set(self, setup: Setup | None) -> None:
         self._queue, self._most = deque(), setup.max_queue if setup is not None else MAX_QUEUE
         self._setup, self._worker, self._closed = setup, None, False
+        self._ending = None
         self._lock = threading.Lock()
         self._dropped = self._lost = 0
         self._complained: dict[str, float] = {}
-        self._inherited: list[Worker] = []  # of the process that we were forked from: never to be touched here
-        life.close_at_exit(self)
+        life.mind(self)
+        self._signals(setup)
+
+    @staticmethod
+    def _signals(setup: Setup | None) -> None:
+        if setup is not None and setup.flush_on_sigterm:
+            life.flush_on_sigterm()
 
     def forked(self) -> None:
         """In a child just forked: what was queued is the parent's; threads, journal and locks are too."""
         if self._worker is not None:
-            self._inherited.append(self._worker)
-        self._queue, self._worker, self._lock = deque(), None, threading.Lock()
+            life.leave(self._worker)
+        self._worker, self._ending, self._lock = None, None, threading.Lock()
         self._dropped = self._lost = 0
+        if not life.inherits():
+            self._queue = deque()
+
+    def inherit(self) -> None:
+        """After `forked`, when threads may begin: go on with what was inherited."""
+        if self._queue:
+            self._begin()
 
     def _begin(self) -> None:
         """Start the thread, which opens the journal, in the process that first has something to write."""
         with self._lock:
-            if self._setup is not None and self._worker is None and not self._closed:
-                self._worker = Worker(self._setup, self._queue, self._lost_at)
-                life.close_before_worker_ends()
+            if self._setup is None or self._worker is not None or self._closed or life.awaits_fork():
+                return
+            worker = self._worker = Worker(self._setup, self._queue, self._lost_at)
+        try:
+            worker.start()  # not under the lock: with gevent's threads another greenlet may want it meanwhile
+            life.begin()
+        except RuntimeError as why:  # the interpreter ends (since 3.12), or there are too many
+            self._worker = None
+            self._complain("thread", f"no thread can begin, events wait in the queue: {why}")
 
     def _outbox(self) -> Outbox:
         return self._running().outbox(DURABLE)
@@ -224,8 +250,17 @@ class AuditLog:
     def _running(self) -> Worker:
         self._begin()
         if self._worker is None:
-            raise OtelsiemError("closed" if self._closed else "nothing is configured: call otelsiem.configure first")
+            raise OtelsiemError(self._why_not())
         return self._worker
+
+    def _why_not(self) -> str:
+        if self._closed:
+            return "closed"
+        if self._setup is None:
+            return "nothing is configured: call otelsiem.configure first"
+        if life.awaits_fork():
+            return "the master of uWSGI cannot wait for the disk: audit durably in a worker, or start with --lazy-apps"
+        return "no thread can begin"
 
     def _journaled(self) -> Worker:
         self._on_disk()

@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from otelsiem import adoption
 from otelsiem.auditing.moment import Happened, batch
 from otelsiem.auditing.receipt import Receipt
 from otelsiem.auditing.setup import Setup
-from otelsiem.journal import family
+from otelsiem.journal.gate import GATE
 from otelsiem.journal.journal import Pending, Position
 from otelsiem.journal.memory import MemoryJournal
 from otelsiem.model.destination import Moment
@@ -32,10 +33,12 @@ log = logging.getLogger("otelsiem.audit")
 
 LOOK = 0.05  # seconds between looks at the queue: waking this thread would cost each caller more than its call
 PIECE = 1000  # records of one entry, at most
+SOON = 0.005  # seconds between looks of a coroutine that waits for the journal to be open
 AGAIN = 0.5  # seconds until the journal is tried again
 MEMORY_MIB = 64  # without a journal: what waits for destinations
 MOST_MIB, FLOOR_MIB = 1024, 64
 SCOPE = Scope("otelsiem.audit")
+UNKNOWN = "unknown_service"  # what the SDK calls one that has no name
 
 Queue: TypeAlias = "deque[Happened | threading.Event]"
 """Calls, and between them the marks of those who wait until everything before is in the journal."""
@@ -51,6 +54,9 @@ class Worker:
         self._open, self._wake = threading.Event(), threading.Event()
         self._until: float | None = None  # when closing: the last moment
         self._thread = threading.Thread(target=self._run, name="otelsiem-audit", daemon=True)
+
+    def start(self) -> None:
+        """Begin. RuntimeError: there can be no thread now."""
         self._thread.start()
 
     # --- from callers' threads -----------------------------------------------------------------------------------
@@ -75,9 +81,10 @@ class Worker:
 
     async def posted(self, happened: Sequence[Happened], patience: float) -> Receipt:
         """The same, for a coroutine."""
-        outbox = self._outbox
-        if outbox is None:
-            outbox = await asyncio.to_thread(self.outbox, patience)
+        until = time.monotonic() + patience
+        while not self._open.is_set() and time.monotonic() < until:  # noqa: ASYNC110 - a thread's event
+            await asyncio.sleep(SOON)  # no thread waits: it would keep `asyncio.run` from ending
+        outbox = self.outbox(0.0)
         made, aside = self._made(happened)
         loop, answered = asyncio.get_running_loop(), asyncio.Event()
 
@@ -108,12 +115,17 @@ class Worker:
         """The queue is filling up: do not wait for the next look."""
         self._wake.set()
 
+    def join(self, timeout: float) -> None:
+        """Wait until what is queued is written, when it closes."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
     def close(self, timeout: float) -> int:
         """Write what is queued, deliver what goes at once; how many records are left, in the queue or journal."""
         deadline = time.monotonic() + timeout
         self._until = deadline
         self._wake.set()
-        self._thread.join(timeout)
+        self.join(timeout)
         left = self._outbox.close(max(deadline - time.monotonic(), 0.0)) if self._outbox is not None else 0
         return left + sum([1 for one in list(self._queue) if not isinstance(one, threading.Event)])
 
@@ -122,7 +134,8 @@ class Worker:
     def _run(self) -> None:
         while self._outbox is None:
             try:
-                self._outbox = self._opened()
+                with GATE.opening():
+                    self._outbox = self._opened()
             except Exception as why:  # noqa: BLE001 - a host's disk: it is said, and tried again
                 self._cannot(f"the journal cannot be opened, trying again: {why}")
                 if self._until is not None:
@@ -208,7 +221,14 @@ class Worker:
         directory = self._setup.journal
         if directory is None:
             return Outbox(MemoryJournal(max_size_mib=MEMORY_MIB), self._setup.outlets)
-        return Outbox(family.claim(directory, MOST_MIB, FLOOR_MIB), self._setup.outlets)
+        service = str(self._setup.resource.get("service.name", ""))
+        return adoption.outbox(
+            directory,
+            self._setup.outlets,
+            service="" if service.startswith(UNKNOWN) else service,
+            most_mib=MOST_MIB,
+            floor_mib=FLOOR_MIB,
+        )
 
 
 def _receipt(made: Batch, position: Position) -> Receipt:

@@ -23,6 +23,7 @@ from otelsiem.model.record import Batch, Group, Record, Value
 
 HASH = "audit.constitutional_hash"
 ALSO = ("constitutional_hash", "constitutional.hash")
+_SAID = (HASH, *ALSO)
 EXPECTED = "audit.constitutional_hash.expected"
 RECEIVED = "audit.constitutional_hash.received"
 MISMATCH = "constitutional_hash_mismatch"
@@ -91,6 +92,18 @@ class Constitution(BaseModel):
         """The same settings with the hash that `digest` made of the files."""
         return Constitution(hash=hash, accept=self.accept, on_mismatch=self.on_mismatch, length=self.length)
 
+    def alone(self, attributes: Mapping[str, Value]) -> bool:
+        """Whether nobody but us says under which rules a record was made, so that there is nothing to be compared."""
+        return self.hash is not None and attributes.keys().isdisjoint(_SAID)
+
+    def stamped(self, record: Record) -> bool:
+        """Stamp a record of which nobody else says under which rules it was made; False: it is for `process`."""
+        attributes = record.attributes
+        if self.hash is None or not attributes.keys().isdisjoint(_SAID):
+            return False
+        attributes[HASH] = self.hash
+        return True
+
     def process(self, batch: Batch, at: Moment, aside: Aside) -> Batch:  # noqa: ARG002 needs no clock
         ours = self.hash
         if ours is None:
@@ -146,6 +159,8 @@ class Constitution(BaseModel):
 
 def _brought(attributes: dict[str, Value]) -> str:
     """The hash that a record or resource says, under any of its names; "" when it says none."""
+    if not attributes:
+        return ""
     for name in (HASH, *ALSO):
         if text := _text(attributes.get(name)):
             return text

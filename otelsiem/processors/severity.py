@@ -7,6 +7,7 @@ INFO. SeverityText is left as the sender wrote it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -23,6 +24,7 @@ INFO, WARNING, ERROR = 9, 13, 17
 
 LEVELS = ("audit.level", "severity", "level", "log.level")  # first level word wins
 OUTCOMES = ("outcome", "status", "decision")  # in the absence of `audit.outcome`
+LONGEST = 128  # characters of an event's name and outcome that are remembered
 INSIDE = ("metadata", "details", "context")  # looked at last
 
 
@@ -51,10 +53,26 @@ class Severity(BaseModel):
         floors: dict[str, int] = {}  # of the event names of this batch, and of no other
         for group in batch:
             records = group.records
-            if self._rules:
+            if self.rules:  # to ask for `_rules` costs 2 us, which is much for a batch of one
                 records = [record for record in records if not self._ruled(record, group.resource)]
             _judge(records, floors)
         return batch
+
+    def judge(self, record: Record, resource: dict[str, Value]) -> None:
+        """The same for one record, where there is no batch: in an application, which waits for it."""
+        if self.rules and self._ruled(record, resource):
+            return
+        attributes, event = record.attributes, record.event
+        ended = attributes.get("audit.outcome")
+        if (
+            record.severity > 0
+            and type(ended) is str
+            and len(ended) + len(event) <= LONGEST
+            and attributes.keys().isdisjoint(LEVELS)
+        ):
+            record.severity = _ordinary(record.severity, event, ended)  # 1 us instead of 4
+        else:
+            _judge([record], {})
 
     def _ruled(self, record: Record, resource: dict[str, Value]) -> bool:
         for test, number in self._rules:
@@ -80,7 +98,7 @@ def _judge(records: list[Record], floors: dict[str, int]) -> None:
             number = severity.number(record.severity_text) or _inside(attributes) or INFO
         event = record.event
         if (floor := floors.get(event)) is None:
-            floor = floors[event] = _floor(event)
+            floor = floors[event] = _floor(event) if len(event) > LONGEST else _known_floor(event)
         if not floor <= number <= 24:
             number = min(max(number, floor), 24)
         if number < ERROR:
@@ -96,6 +114,17 @@ def _floor(event: str) -> int:
     """What an event's name alone says a record is at least; 0 when it says nothing."""
     row = known(event)
     return max(row.severity if row else 0, WARNING if decision(event) == "deny" else 0)
+
+
+@lru_cache(maxsize=1024)
+def _ordinary(number: int, event: str, ended: str) -> int:
+    """The severity of a record with a number, a name and an outcome."""
+    record = Record(severity=number, event=event, attributes={"audit.outcome": ended})
+    _judge([record], {})
+    return record.severity
+
+
+_known_floor = lru_cache(maxsize=512)(_floor)  # in the application, where each record is a batch: 0.9 us
 
 
 def _ending(value: Value) -> int:

@@ -10,6 +10,7 @@ import os
 import select
 import threading
 
+from otelsiem.forks import at_fork
 from otelsiem.model.destination import StreamSettings
 from otelsiem.model.exchange import Answer, Failure, Reply, Request, WriteRequest
 
@@ -17,6 +18,14 @@ _DESCRIPTORS = {"stdout": 1, "stderr": 2}
 _LOCKS = {name: threading.Lock() for name in _DESCRIPTORS}  # two exporters may share a stream
 _PIECE = 4096  # PIPE_BUF on Linux: what a pipe that polls as writable takes without blocking
 _LOOK = 0.1  # seconds between looks at an interrupt while the reader does not read
+
+
+def _begin() -> None:
+    """In a child just forked: whoever held them is not here."""
+    _LOCKS.update({name: threading.Lock() for name in _DESCRIPTORS})
+
+
+at_fork(child=_begin)
 
 
 class StreamTransport:

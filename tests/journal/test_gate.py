@@ -100,7 +100,7 @@ def test_who_forks_may_be_inside_itself() -> None:
 def test_p6_a_fork_waits_no_longer_than_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "PATIENCE", 0.1)
     busy = Busy(inside)
-    assert child(lambda: GATE.__enter__()) == 0  # and the child is not kept out by who is not there
+    assert child(GATE.__enter__) == 0  # and the child is not kept out by who is not there
     assert not busy.ending.is_set()
     busy.ending.set()
     busy.join(10)
@@ -153,13 +153,13 @@ def test_a_child_does_not_inherit_who_had_the_turn(lock: threading._RLock) -> No
 def test_children_of_a_process_with_a_busy_journal_open_their_own(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "parent", min_free_mib=0, reserve_mib=0)
     journal.attach("logs", "x")
-    over = False
+    over, done = False, threading.Semaphore(0)
 
     def write() -> None:
         while not over:
-            done = threading.Event()
-            journal.append([Append("logs", [Group({}, Scope(), [Record("a", 1, event="x")])])], lambda _: done.set())
-            done.wait(10)
+            append = Append("logs", [Group({}, Scope(), [Record("a", 1, event="x")])])
+            journal.append([append], lambda _: done.release())
+            done.acquire(timeout=10)
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()

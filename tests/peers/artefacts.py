@@ -209,5 +209,11 @@ OTEL_SDK = Artefact(
     tools=("bash", "python3"),
     steps=(("bash", "fetch.sh"),),
 )
+UWSGI = Artefact(
+    name="uwsgi",
+    product="venv/bin/uwsgi",
+    tools=("bash", "python3", "gcc"),
+    steps=(("bash", "fetch.sh"),),
+)
 # Quick ones first: their tests can run while the Collector is being built.
-ALL = (OTEL_SDK, RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)
+ALL = (OTEL_SDK, RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, UWSGI, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)
