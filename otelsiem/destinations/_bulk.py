@@ -21,10 +21,10 @@ from otelsiem.destinations import _bulk_things as things
 from otelsiem.destinations._bulk_answer import FILTER
 from otelsiem.destinations._bulk_cluster import JSON, Cluster
 from otelsiem.destinations._bulk_index import Indices, Names, Streams, Where
-from otelsiem.destinations._bulk_lines import written
+from otelsiem.destinations._bulk_lines import PARTS, written
 from otelsiem.destinations._bulk_setup import Thing, installed
 from otelsiem.destinations._bulk_verdict import Judge, elsewhere, unwell
-from otelsiem.destinations._payloads import entries
+from otelsiem.destinations._payloads import LARGE_PIECE, PIECE, entries
 from otelsiem.formats import ecs, otel_native
 from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Encoded, HttpSettings, Installed, Installing, Limits, Moment, Payload
@@ -84,6 +84,8 @@ class BulkClient(Cluster):
             batch,
             lambda part: written(part, documents(part, at), where),
             self.limits,
+            parts=PARTS,
+            piece=LARGE_PIECE if self.mapping.mode == "ecs" else PIECE,
             gzip=self.compression == "gzip",
         )
 

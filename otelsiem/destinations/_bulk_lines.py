@@ -14,19 +14,22 @@ from otelsiem.destinations._bulk_index import Where
 from otelsiem.destinations._payloads import Entries
 from otelsiem.model.record import Batch
 
+PARTS = 3  # of an entry: up to the document's first brace, the rest of it, the end of the line
+
 
 def written(part: Batch, documents: Sequence[bytes], where: Where) -> Entries:
-    """One entry per record, and the index of each where they differ. `documents` are JSON objects, each of one line."""
-    names = list(chain.from_iterable([map(ids(group.resource), group.records) for group in part]))
+    """The entries' parts, and the index of each where they differ. `documents` are JSON objects, each of one line."""
+    names = [id_ for group in part for id_ in ids(group)]
     if where.constant is not None:
-        said = where.constant.said
-        return list(map(_entry, names, documents, repeat(said))), ()
-    places = list(chain.from_iterable([map(where.bind(group.resource, group.scope), group.records) for group in part]))
-    entries = map(_entry, names, documents, [place.said for place in places])
-    return list(entries), [place.name for place in places]
+        starts, indices = map(_start, names, repeat(where.constant.said)), []
+    else:
+        places = [place for group in part for place in map(where.bind(group.resource, group.scope), group.records)]
+        starts, indices = map(_start, names, [place.said for place in places]), [place.name for place in places]
+    rests = [document[1:] for document in documents]
+    return [*chain.from_iterable(zip(starts, rests, repeat(b"\n"), strict=False))], indices
 
 
-def _entry(id_: str, document: bytes, said: bytes) -> bytes:
+def _start(id_: str, said: bytes) -> bytes:
     if not id_:  # the server makes one up; then sending it again is a second copy
-        return b'{"create":{}}\n{%b%b\n' % (said, document[1:])
-    return b'{"create":{"_id":"%b"}}\n{%b%b\n' % (id_.encode(), said, document[1:])
+        return b'{"create":{}}\n{%b' % said
+    return b'{"create":{"_id":"%b"}}\n{%b' % (id_.encode(), said)

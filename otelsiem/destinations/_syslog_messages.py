@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otelsiem.destinations._line_settings import Cef, Leef
+from otelsiem.destinations._payloads import LARGE_PIECE, PIECE
 from otelsiem.destinations._syslog_settings import Format, Framing
 from otelsiem.formats import cef, leef
 from otelsiem.formats.header import Protocol, Style, headers
@@ -28,6 +29,11 @@ class Writing:
     style: Style
     cef: Cef
     leef: Leef
+
+    @property
+    def piece(self) -> int:
+        """How many records are best written together."""
+        return LARGE_PIECE if self.content in ("rfc5424", "rfc3164") else PIECE
 
     def messages(self, batch: Batch, at: Moment) -> list[bytes]:
         """One for each record, in order, none over `style.max_bytes`."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from otelsiem.delivery.judge import judge
-from otelsiem.destinations._payloads import Lines, payloads
+from otelsiem.destinations._payloads import LARGE_PIECE, Lines, payloads
 from otelsiem.destinations._settings import SETTINGS
 from otelsiem.formats.console import lines
 from otelsiem.model.destination import Encoded, Limits, Moment, Payload, StreamSettings, Traits
@@ -55,7 +55,7 @@ class Console(BaseModel):
         def write(part: Batch) -> Lines:
             return lines(part, at, color=self.color == "always"), ()
 
-        return payloads(batch, write, self.limits)
+        return payloads(batch, write, self.limits, piece=LARGE_PIECE)
 
     def exchange(self, payload: Payload, at: Moment) -> Exchange:
         reply = yield WriteRequest(payload.body)

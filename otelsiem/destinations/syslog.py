@@ -199,7 +199,7 @@ class Syslog(BaseModel):
         def write(part: Batch) -> Lines:
             return b"\n".join([*writing.messages(part, at), b""]), ()
 
-        return payloads(batch, write, self.limits)
+        return payloads(batch, write, self.limits, piece=writing.piece)
 
     @property
     def confirmation(self) -> Confirmation | None:

@@ -5,29 +5,29 @@ Guarantees: the line has the bytes of the general way; None for a record that mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from msgspec.structs import astuple
-
-from otelsiem.formats._classes import Classes
+from otelsiem.formats._classes import ColumnLook, at_columns
+from otelsiem.formats._columns import FIELDS, NUMBERS, Column, Columns, Key, Planned
 from otelsiem.formats._ecs_document import nanoseconds
 from otelsiem.formats._ecs_group import INLINE, Common
-from otelsiem.formats._ecs_plan import ODD, Given, classified, plan
-from otelsiem.formats._line import clean, escaped, members
+from otelsiem.formats._ecs_plan import ADDRESSES, ODD, Given, classified, plan
+from otelsiem.formats._line import escaped, members
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.address import kind
 from otelsiem.formats.json import until_the_second
-from otelsiem.formats.layout import Layouts, Signature, picker
+from otelsiem.formats.layout import Layouts, Signature, halves, small
 from otelsiem.formats.planned import Write
 from otelsiem.formats.vocabulary import FROM_RESOURCE
 from otelsiem.model import event as events
-from otelsiem.model.record import Record
 from otelsiem.model.severity import SCALES
 
 PLANS = Layouts(512, plan)  # for the process: what is made for a shape serves all batches
 _LEVELS = [row.ecs for row in SCALES]
-_NUMBERS = [str(number) for number in range(len(SCALES))]
+_classified = lru_cache(maxsize=512)(classified)  # 15 µs
+_second = lru_cache(maxsize=1024)(until_the_second)  # 3 µs
 
 
 class Texts:
@@ -43,15 +43,12 @@ class Texts:
         self._hosts, self._ips = common.hosts, common.ips
         self.place = self.beside([])
         self.alone = not common.ips  # its records' address is the only one
-        self.seconds = _Seconds()
-        self._events: dict[str, str | None] = {}
 
-    def given(self, event: str, fields: tuple[bool, ...], classes: tuple[Any, ...]) -> Given:
+    def given(self, key: Key) -> Given:
         """What the plan of such a record is made for."""
-        if event not in self._events:
-            known = not event or events.known(event) is not None
-            self._events[event] = event if known else None
-        return Given(self._said, self._has, self._sets, self._events[event], fields, classes)
+        event, fields, classes = key[0], key[FIELDS], key[FIELDS.stop :]
+        known = not event or events.known(event) is not None
+        return Given(self._said, self._has, self._sets, event if known else None, fields, classes)
 
     def beside(self, addresses: Sequence[Any]) -> str:
         """The addresses and names of `related`, with those of the group's own host."""
@@ -61,77 +58,42 @@ class Texts:
         return members({name: values for name, values in found.items() if values})
 
 
-class _Seconds(dict[str, str]):
-    """The seconds of a batch repeat, so each is formatted once."""
-
-    def __missing__(self, second: str) -> str:
-        day = self[second] = until_the_second(second)
-        return day
-
-
 def writer(signature: Signature, texts: Texts) -> Write | None:
     """A writer for records of this signature in a group; None: there is none."""
-    half = len(signature) // 2
-    looks = classified(signature[:half], signature[half:])
-    if looks is None:
+    if not small(signature) or (looks := _classified(*halves(signature))) is None:
         return None
-    in_quotes = picker([n for n, type_ in enumerate(signature[half:]) if type_ is str])
-    return _writer(signature, Classes.of(looks, signature[half:]), in_quotes, texts)
+    return _Writer(signature, at_columns(looks, halves(signature)[1]), texts)
 
 
-def _writer(
-    signature: Signature, looks: list[tuple[int, Callable[[Any], Any]]], in_quotes: Callable[..., Any], texts: Texts
-) -> Write:
-    group_row, seconds, place, alone, beside = texts.row, texts.seconds, texts.place, texts.alone, texts.beside
-    plans: dict[tuple[Any, ...], Plan | None] = {}
-    join, join_names = "".join, '","'.join
+class _Writer(Planned):
+    def __init__(self, signature: Signature, looks: Sequence[tuple[int, ColumnLook]], texts: Texts) -> None:
+        super().__init__(signature, looks, texts.row)
+        self._signature, self._shared = signature, texts
 
-    def write(record: Record) -> bytes | None:
-        id_, time, observed, number, word, event, body, attributes, trace, span, flags = astuple(record)
-        values = attributes.values()
-        moment = time or observed
-        if (
-            not (all(values) or "" not in values)
-            or moment < 1_000_000_000
-            or not id_
-            or (type(body) is not str and body is not None)
-            or not 0 <= number <= 24
-        ):
-            return None
-        raw = [*values]
-        both = bool(time and observed)
-        key = (
-            event, not body, not word, not trace, not span, both, not flags, not number,
-            *[look(raw[n]) for n, look in looks],
-        )  # fmt: skip
-        if key not in plans:
-            fields = (bool(body), bool(word), bool(trace), bool(span), both, bool(flags), number > 0)
-            plans[key] = None if ODD in key[8:] else PLANS.get(signature, texts.given(event, fields, key[8:]))
-        if (made := plans[key]) is None:
-            return None
-        pick, constants, extras, (pick_users, pick_addresses) = made
-        told = [make(raw[n]) for n, make in extras]
-        addresses = pick_addresses(raw)
-        if not clean((id_, body or "", event, word, trace, span, *in_quotes(raw))):
-            id_, body, event, word, trace, span, *raw = escaped((id_, body, event, word, trace, span, *raw))
-        ns = str(moment)
-        day = f"{seconds[ns[:-9]]}{ns[-9:]}Z"
-        created = (day if observed == moment else nanoseconds(str(observed))) if both else None
-        related = place
-        if addresses:
-            if alone and len(addresses) == 1 and kind(addresses[0]) == "ip":
-                related = f',"ip":["{addresses[0]}"]{place}'
-            else:
-                related = beside(addresses)
-        if users := pick_users(raw):
-            if len(users) == 2 and users[0] != users[1]:
-                related = f',"user":["{users[0]}","{users[1]}"]{related}'
-            else:
-                related = f',"user":["{join_names(dict.fromkeys(users))}"]{related}'
-        row = [
-            *raw, *group_row, id_, body, event, word, trace, span, day, created, _NUMBERS[number], _LEVELS[number],
-            ns, str(flags), f',"related":{{{related[1:]}}}' if related else "", *told, *constants,
-        ]  # fmt: skip
-        return join(pick(row)).encode()
+    def planned(self, key: Key) -> Plan | None:
+        return None if ODD in key else PLANS.get(self._signature, self._shared.given(key))
 
-    return write
+    def told(self, columns: Columns, raw: Sequence[Column], row: Sequence[Column], plan: Plan) -> list[Column]:
+        moments, observed, numbers = columns.moments, columns.observed, columns.numbers
+        ns = [*map(str, moments)]
+        days = [f"{_second(n[:-9])}{n[-9:]}Z" for n in ns]
+        created = days if observed == moments else [nanoseconds(str(n)) for n in observed]
+        severities, levels = [*map(NUMBERS.__getitem__, numbers)], [*map(_LEVELS.__getitem__, numbers)]
+        return [days, created, severities, levels, ns, [*map(str, columns.flags)], self._related(ns, raw, row, plan)]
+
+    def _related(self, ns: Column, raw: Sequence[Column], row: Sequence[Column], plan: Plan) -> list[str]:
+        """Everyone and every place that the documents name."""
+        group, (pick_users, pick_addresses) = self._shared, plan.picks
+        addresses, users = pick_addresses(raw), pick_users(row)
+        places = [group.place] * len(ns)
+        if len(addresses) == 1 and group.alone and {"ip"}.issuperset(ADDRESSES.look(addresses[0])):
+            places = [f',"ip":["{address}"]{group.place}' for address in addresses[0]]
+        elif addresses:
+            places = [group.beside(some) for some in zip(*addresses, strict=True)]
+        if not users:
+            return [f',"related":{{{place[1:]}}}' if place else "" for place in places]
+        if len(users) == 2:  # as mostly: half of what the general way costs
+            names = [f'{one}","{two}' if one != two else one for one, two in zip(*users, strict=True)]
+        else:
+            names = ['","'.join(dict.fromkeys(some)) for some in zip(*users, strict=True)]
+        return [f',"related":{{"user":["{name}"]{place}}}' for name, place in zip(names, places, strict=True)]

@@ -6,7 +6,7 @@ between quotes in JSON, whatever it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -87,7 +87,7 @@ def members(values: Mapping[str, Any]) -> str:
     return f",{json(values)[1:-1]}" if values else ""
 
 
-def clean(texts: Sequence[str]) -> bool:
+def clean(texts: Iterable[str]) -> bool:
     """Whether all of them can stand between quotes as they are. Asking of all at once costs 0.4 µs, a regex 1.5."""
     text = "".join(texts).encode()
     return len(text.translate(None, _ESCAPED)) == len(text)

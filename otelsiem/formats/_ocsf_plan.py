@@ -6,9 +6,10 @@ one that must be of a kind (an address, a port) the kind is; any other is stood 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from otelsiem.formats._classes import AtOnce, Look, remembered
 from otelsiem.formats._line import Bare, More, Text, json
 from otelsiem.formats._ocsf_class import names_activity
 from otelsiem.formats._ocsf_document import event_of
@@ -55,7 +56,7 @@ class Given(NamedTuple):
     classes: tuple[Any, ...]  # of the values that `classified` names
 
 
-def classified(keys: Sequence[str], types: Sequence[type]) -> list[tuple[int, Callable[[Any], Any]]] | None:
+def classified(keys: Sequence[str], types: Sequence[type]) -> list[tuple[int, Look | AtOnce]] | None:
     """The values of a shape that must be looked at to know the plan; None: there is no plan for the shape."""
     found = shape(keys)
     if not _PLAIN.issuperset(types) or not _TITLES.issuperset([key for _, key in found.heads]):
@@ -77,12 +78,12 @@ def _roles(found: Shape) -> dict[str, frozenset[str]]:
     return roles
 
 
-def _look(key: str, type_: type, roles: frozenset[str], found: Shape) -> Callable[[Any], Any] | None:
+def _look(key: str, type_: type, roles: frozenset[str], found: Shape) -> Look | AtOnce | None:
     """How to look at a value that decides something."""
     if key in found.outcomes or roles & _ENUMERATED or key in _WORDS:
         return _word
     if "src_ip" in roles or key == "server.address":
-        return _address
+        return _ADDRESSES if type_ is str else _odd
     if "user_email" in roles:
         return _email
     if "action" in roles:
@@ -99,16 +100,23 @@ def _look(key: str, type_: type, roles: frozenset[str], found: Shape) -> Callabl
     if key == "compliance.is_compliant":
         return lambda value: ("is", value) if type(value) in (bool, str) else ODD
     if (roles - _LISTS or key in _TEXTS) and type_ is not str:
-        return lambda _value: ODD
+        return _odd
     return None
+
+
+def _odd(_value: Any) -> Any:
+    return ODD
 
 
 def _word(value: Any) -> Any:
     return ("is", value) if type(value) is str and len(value) <= LONGEST_WORD else ODD
 
 
-def _address(value: Any) -> Any:
-    return next(iter(named(value))) if type(value) is str else ODD
+def _address(value: str) -> str:
+    return next(iter(named(value)))
+
+
+_ADDRESSES = remembered(_address)
 
 
 def _email(value: Any) -> Any:

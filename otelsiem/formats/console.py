@@ -7,64 +7,71 @@ to be another one: what has spaces or quotes in it stands in quotes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
-from otelsiem.formats.json import Event, events
-from otelsiem.formats.speaker import Product
-from otelsiem.formats.values import text
-from otelsiem.formats.visible import HARMFUL, sign
+from otelsiem.formats import planned
+from otelsiem.formats._console_lines import MOST_ATTRIBUTES, WHO, writer
+from otelsiem.formats._console_values import BOLD, COLOURS, DIM, LONGEST_MESSAGE, harmless, painted, shown
+from otelsiem.formats.json import Event, Shapes, document, template, timestamps
+from otelsiem.formats.planned import Find, General
+from otelsiem.formats.speaker import NOBODY
+from otelsiem.formats.vocabulary import FROM_RESOURCE
 from otelsiem.model.destination import Moment
-from otelsiem.model.record import Batch
+from otelsiem.model.record import Batch, Group, Record
 
-LONGEST_MESSAGE = 500  # characters; a terminal is no place for a megabyte
-LONGEST_VALUE = 80
-MOST_ATTRIBUTES = 6
-
-_RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
-_COLOURS = {
-    "trace": "\x1b[2m", "debug": "\x1b[2m", "info": "\x1b[36m", "low": "\x1b[32m", "medium": "\x1b[33m",
-    "high": "\x1b[31m", "critical": "\x1b[1;31m", "emergency": "\x1b[1;97;41m",
-}  # fmt: skip
-
-_HARMFUL = re.compile(rf"[\\{HARMFUL}]")
+__all__ = ["harmless", "lines"]
 
 
 def lines(batch: Batch, at: Moment, *, color: bool) -> bytes:
     """One line per record, in order; each ends with a newline."""
-    written = [_line(event, color=color) for event in events(batch, at, Product())]
-    return "".join(written).encode()
+    written = planned.lines(batch, lambda group, told: _ways(group, told, at, color=color))
+    return b"\n".join([*written, b""])
 
 
-def harmless(value: object, longest: int) -> str:
-    """The value as visible characters, cut to a length; a cut is shown."""
-    whole = text(value)
-    shown = _HARMFUL.sub(_escape, whole[: longest + 1])
-    return shown if len(whole) <= longest and len(shown) <= 2 * longest else shown[:longest] + "…"
+def _ways(group: Group, told: bytes, at: Moment, *, color: bool) -> tuple[General, Find | None]:
+    """How the records of a group are written."""
+    shapes: Shapes = {}
+    stamp = timestamps()
+    blank: list[Event] = []  # made when a record needs it
+
+    def general(record: Record) -> bytes:
+        if not blank:
+            blank.append(template(group, at, NOBODY, Event))
+        return _line(document(record, blank[0], shapes, stamp), color=color).encode()
+
+    said = _kept(told) if told else _said(group)
+    return general, None if said is None else partial(writer, said=said, color=color)
 
 
-def _escape(match: re.Match[str]) -> str:
-    return sign(match[0]) if match[0] != "\\" else "\\\\"
+def _said(group: Group) -> Mapping[str, str] | None:
+    """What a group says for its records; None when that is no text."""
+    blank = template(group, Moment(now=0), NOBODY, Event)
+    said = {name: value for name in FROM_RESOURCE if (value := getattr(blank, name)) is not None}
+    return None if any(type(value) is not str for value in said.values()) else said
+
+
+@lru_cache(maxsize=256)  # 30 µs; a batch comes in pieces, and its groups say what those of the last one did
+def _kept(told: bytes) -> Mapping[str, str] | None:
+    return _said(planned.sayer(told))
 
 
 def _line(event: Event, *, color: bool) -> str:
-    def paint(shown: str, code: str) -> str:
-        return f"{code}{shown}{_RESET}" if color else shown
-
+    """The line of one event, whatever it holds."""
     time = event.timestamp.replace("T", " ")[:23] + "Z"
     parts = [
-        paint(time, _DIM),
-        paint(f"{event.severity.upper():<9}", _COLOURS[event.severity]),
-        paint(_value(event.event_type or "-"), _BOLD),
+        painted(time, DIM, color=color),
+        painted(f"{event.severity.upper():<9}", COLOURS[event.severity], color=color),
+        painted(shown(event.event_type or "-"), BOLD, color=color),
     ]
-    who = event.user_email or event.user_name or event.user_id or event.agent_name or event.agent_id
-    parts += [f"{label}={_value(value)}" for label, value in (("actor", who), ("tenant", event.tenant_id)) if value]
+    who = next((value for name in WHO if (value := getattr(event, name))), None)
+    parts += [f"{label}={shown(value)}" for label, value in (("actor", who), ("tenant", event.tenant_id)) if value]
     if message := event.message or event.body:
         parts.append(harmless(message, LONGEST_MESSAGE))
     if rest := _rest(event):
-        parts.append(paint(rest, _DIM))
-    return " ".join(parts) + "\n"
+        parts.append(painted(rest, DIM, color=color))
+    return " ".join(parts)
 
 
 def _rest(event: Event) -> str:
@@ -74,15 +81,7 @@ def _rest(event: Event) -> str:
     }  # fmt: skip
     known = {key: value for key, value in named.items() if value}
     more = list((event.metadata or {}).items())
-    shown = [f"{_value(key)}={_value(value)}" for key, value in [*known.items(), *more[:MOST_ATTRIBUTES]]]
+    told = [f"{shown(key)}={shown(value)}" for key, value in [*known.items(), *more[:MOST_ATTRIBUTES]]]
     if len(more) > MOST_ATTRIBUTES:
-        shown.append(f"(+{len(more) - MOST_ATTRIBUTES} more)")
-    return " ".join(shown)
-
-
-def _value(value: object) -> str:
-    shown = harmless(value, LONGEST_VALUE)
-    if shown and not any(sign in shown for sign in ' "='):
-        return shown
-    escaped = shown.replace('"', '\\"')
-    return f'"{escaped}"'
+        told.append(f"(+{len(more) - MOST_ATTRIBUTES} more)")
+    return " ".join(told)

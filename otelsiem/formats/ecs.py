@@ -11,12 +11,13 @@ Nothing is dropped: what does not fit its field is a label. The four keys of res
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 
 import msgspec
 
 from otelsiem.formats import planned
 from otelsiem.formats._ecs_document import document_of, tree_of
-from otelsiem.formats._ecs_group import common
+from otelsiem.formats._ecs_group import Common, common
 from otelsiem.formats._ecs_lines import Texts, writer
 from otelsiem.formats._ecs_tree import Tree
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
@@ -25,6 +26,8 @@ from otelsiem.formats.speaker import NOBODY, Product
 from otelsiem.formats.vocabulary import FROM_RESOURCE
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,46 @@ def documents(batch: Batch, at: Moment, style: Style) -> list[msgspec.Struct]:
 
 def lines(batch: Batch, at: Moment, style: Style) -> list[bytes]:
     """One line per record."""
-    return planned.lines(batch, lambda group: _Group(group, at, style).ways())
+    return planned.lines(batch, lambda group, said: _Group(group, at, style, said).ways())
 
 
 class _Group:
     """How the records of a group are written."""
 
-    def __init__(self, group: Group, at: Moment, style: Style) -> None:
-        self._common = common(group, at, style.product, style.dataset)
-        self._blank = template(group, at, style.product, Event)
+    def __init__(self, group: Group, at: Moment, style: Style, said: bytes = b"") -> None:
+        self._group, self._at, self._style, self._said = group, at, style, said
         self._shapes: Shapes = {}
         self._stamp = timestamps()
 
+    @cached_property
+    def _general(self) -> tuple[Common, Event]:
+        """What only the general way needs."""
+        group, at, style = self._group, self._at, self._style
+        return common(group, at, style.product, style.dataset), template(group, at, style.product, Event)
+
     def tree(self, record: Record) -> Tree:
-        return tree_of(document(record, self._blank, self._shapes, self._stamp), record, self._common)
+        shared, blank = self._general
+        return tree_of(document(record, blank, self._shapes, self._stamp), record, shared)
 
     def ways(self) -> tuple[General, Find | None]:
-        said = {name: value for name in FROM_RESOURCE if (value := getattr(self._blank, name)) is not None}
-        if any(type(value) is not str for value in said.values()):
-            return self.tree, None
-        texts = Texts(self._common, said)
-        return self.tree, lambda signature: writer(signature, texts)
+        host, style = self._at.host, self._style
+        texts = _kept(self._said, host, style) if self._said else _texts(self._group, host, style)
+        return self._line, None if texts is None else partial(writer, texts=texts)
+
+    def _line(self, record: Record) -> bytes:
+        return _encode(self.tree(record))
+
+
+def _texts(group: Group, host: str, style: Style) -> Texts | None:
+    """What the lines of a group have in common; None when there are none."""
+    at = Moment(now=0, host=host)
+    blank = template(group, at, style.product, Event)
+    said = {name: value for name in FROM_RESOURCE if (value := getattr(blank, name)) is not None}
+    if any(type(value) is not str for value in said.values()):
+        return None
+    return Texts(common(group, at, style.product, style.dataset), said)
+
+
+@lru_cache(maxsize=256)  # 50 µs; a batch comes in pieces, and its groups say what those of the last one did
+def _kept(said: bytes, host: str, style: Style) -> Texts | None:
+    return _texts(planned.sayer(said), host, style)

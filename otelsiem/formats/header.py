@@ -110,15 +110,20 @@ class Header:
         return start
 
     def _rfc3164(self, host: str, process: str, app: str, bound: Callable[[Record], str] | None) -> Start:
+        levels, seconds = self._levels, self._seconds
         ending = "" if process == "-" else f"[{_UNFIT_TAG.sub('_', process)}]"
 
+        def tag(name: str) -> str:
+            return f"{_UNFIT_TAG.sub('_', name)[:32] or DEFAULT_APP}{ending}: "
+
+        fixed = f" {host} {tag(app)}" if self._tagged else f" {host} "
+
         def start(record: Record, ns: str) -> str:
-            second = ns[:-9]
-            day = self._seconds.get(second) or self._second(second)
-            if not self._tagged:
-                return f"<{self.priority(record.severity)}>{day} {host} "
-            tag = _UNFIT_TAG.sub("_", app if bound is None else bound(record))[:32] or DEFAULT_APP
-            return f"<{self.priority(record.severity)}>{day} {host} {tag}{ending}: "
+            second, severity = ns[:-9], record.severity
+            day = seconds.get(second) or self._second(second)
+            level = levels[severity] if 0 <= severity <= 24 else self.priority(severity)
+            after = fixed if bound is None or not self._tagged else f" {host} {tag(bound(record))}"
+            return f"<{level}>{day}{after}"
 
         return start
 

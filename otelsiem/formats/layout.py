@@ -80,20 +80,28 @@ class Layouts(Generic[L]):
         return found
 
     def _new(self, key: tuple[object, ...], signature: Signature, said: tuple[Any, ...]) -> L | None:
-        half = len(signature) // 2
-        if (
-            half > MOST_KEYS
-            or not _PLAIN.issuperset(signature[half:])
-            or sum(map(len, signature[:half])) > LONGEST_KEYS
-        ):
+        keys, types = halves(signature)
+        if not _PLAIN.issuperset(types) or not small(signature):
             return None
         if len(self._kept) >= self._size:
             self._away += 1
             if self._away % 64:
                 return None
             self._kept.popitem(last=False)
-        made = self._kept[key] = self._make(signature[:half], signature[half:], said)
+        made = self._kept[key] = self._make(keys, types, said)
         return made
+
+
+def halves(signature: Signature) -> tuple[tuple[str, ...], tuple[type, ...]]:
+    """The attribute keys, and the types of their values."""
+    half = len(signature) // 2
+    return signature[:half], signature[half:]
+
+
+def small(signature: Signature) -> bool:
+    """Whether what is made for it may be kept."""
+    keys, _ = halves(signature)
+    return len(keys) <= MOST_KEYS and sum(map(len, keys)) <= LONGEST_KEYS
 
 
 def layout(keys: Sequence[str], types: Sequence[type], said: Sequence[str]) -> Layout | None:

@@ -9,6 +9,7 @@ dropped: what OCSF has no place for is under `unmapped`. The four keys of respon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ from otelsiem.formats._ocsf_document import event_of
 from otelsiem.formats._ocsf_group import Common
 from otelsiem.formats._ocsf_lines import Texts, writer
 from otelsiem.formats._ocsf_objects import Object
-from otelsiem.formats._ocsf_schema import schema
+from otelsiem.formats._ocsf_schema import MINORS, schema
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.planned import Find, General
 from otelsiem.formats.speaker import NOBODY, Product
@@ -29,6 +30,8 @@ from otelsiem.model.record import Batch, Group, Record
 
 Version: TypeAlias = Literal["1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0", "1.7.0", "1.8.0"]
 NEWEST: Version = "1.8.0"
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +100,53 @@ def documents(batch: Batch, at: Moment, style: Style) -> list[msgspec.Struct]:
 
 def lines(batch: Batch, at: Moment, style: Style) -> list[bytes]:
     """One line per record."""
-    return planned.lines(batch, lambda group: _Group(group, at, style).ways())
+    return planned.lines(batch, lambda group, said: _Group(group, at, style, said).ways())
 
 
 class _Group:
     """How the records of a group are written."""
 
-    def __init__(self, group: Group, at: Moment, style: Style) -> None:
-        minor = int(style.version.split(".")[1])
-        self._schema, self._newest = schema(minor), style.version == NEWEST
-        self._blank = template(group, at, style.product, Event)
-        self._common = Common(group, at, style.product, minor)
+    def __init__(self, group: Group, at: Moment, style: Style, said: bytes = b"") -> None:
+        self._group, self._at, self._style, self._said = group, at, style, said
         self._shapes: Shapes = {}
         self._stamp = timestamps()
 
+    @cached_property
+    def _general(self) -> tuple[Common, Event]:
+        """What only the general way needs."""
+        group, at, style = self._group, self._at, self._style
+        return Common(group, at, style.product, _minor(style)), template(group, at, style.product, Event)
+
     def tree(self, record: Record) -> Object:
-        event = event_of(document(record, self._blank, self._shapes, self._stamp), self._common)
-        return event if self._newest else adapt(event, self._schema)
+        shared, blank = self._general
+        event = event_of(document(record, blank, self._shapes, self._stamp), shared)
+        return event if self._style.version == NEWEST else adapt(event, schema(_minor(self._style)))
 
     def ways(self) -> tuple[General, Find | None]:
-        said = {name: value for name in FROM_RESOURCE if (value := getattr(self._blank, name)) is not None}
-        if not self._newest or any(type(value) is not str for value in said.values()):
-            return self.tree, None
-        texts = Texts(self._common, said)
-        return self.tree, lambda signature: writer(signature, texts)
+        if self._style.version != NEWEST:
+            return self._line, None
+        host, product = self._at.host, self._style.product
+        texts = _kept(self._said, host, product) if self._said else _texts(self._group, host, product)
+        return self._line, None if texts is None else partial(writer, texts=texts)
+
+    def _line(self, record: Record) -> bytes:
+        return _encode(self.tree(record))
+
+
+def _minor(style: Style) -> int:
+    return int(style.version.split(".")[1])
+
+
+def _texts(group: Group, host: str, product: Product) -> Texts | None:
+    """What the lines of a group have in common; None when there are none."""
+    at = Moment(now=0, host=host)
+    blank = template(group, at, product, Event)
+    said = {name: value for name in FROM_RESOURCE if (value := getattr(blank, name)) is not None}
+    if any(type(value) is not str for value in said.values()):
+        return None
+    return Texts(Common(group, at, product, MINORS[-1]), said)
+
+
+@lru_cache(maxsize=256)  # 70 µs; a batch comes in pieces, and its groups say what those of the last one did
+def _kept(said: bytes, host: str, product: Product) -> Texts | None:
+    return _texts(planned.sayer(said), host, product)

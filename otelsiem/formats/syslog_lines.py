@@ -5,34 +5,29 @@ Records of a shape that has a layout are written in one step, others the general
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
 
 import msgspec
-from msgspec.structs import astuple
 
+from otelsiem.formats import _sd_lines
 from otelsiem.formats.curtail import curtailed
 from otelsiem.formats.header import Header, Protocol, Start, Style, nanoseconds
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.json_cut import json_line
 from otelsiem.formats.layout import Layouts, Signature
+from otelsiem.formats.planned import Ways, Write
 from otelsiem.formats.sd_context import Around, around
-from otelsiem.formats.sd_layout import Layout, layout
+from otelsiem.formats.sd_layout import layout
 from otelsiem.formats.speaker import speaker
-from otelsiem.formats.structured import FIRST_UNREAD, Element, core, parameters, written
+from otelsiem.formats.structured import Element, core, parameters, written
 from otelsiem.formats.values import text
 from otelsiem.formats.visible import visible
-from otelsiem.formats.vocabulary import OUTCOMES
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record
-
-Write: TypeAlias = Callable[[Record], "bytes | None"]  # None: this record goes the general way after all
 
 BOM = b"\xef\xbb\xbf"
 FEW = 3  # records in a group: for fewer, finding the layout costs more than it saves
 
-_CONTROLS = bytes([*range(32), 127])  # looked for in bytes: to ask a text costs three times that
-_LATE = FIRST_UNREAD * 1_000_000_000
 _LAYOUTS = Layouts(256, layout)  # for the process
 _encoder = msgspec.json.Encoder()
 
@@ -83,76 +78,16 @@ class _Writer:
         if len(group.records) < FEW:
             made += [self._general(record, general, common) for record in group.records]
             return
-        writes: dict[tuple[Any, ...], Write] = {}
-        signature: list[Any] | None = None  # neighbours are alike: comparing costs less than looking up
-        write: Write = _never
-        for record in group.records:
-            attributes = record.attributes
-            if (found := [*attributes, *map(type, attributes.values())]) != signature:
-                signature = found
-                if (key := tuple(found)) not in writes:
-                    writes[key] = self._write(key, common, general.start)
-                write = writes[key]
-            made.append(write(record) or self._general(record, general, common))
-
-    def _write(self, signature: Signature, common: Around, start: Start) -> Write:
-        laid = _LAYOUTS.get(signature, tuple(common.known))
-        return _never if laid is None else self._laid(laid, tuple(common.known.values()), start, common.constant)
-
-    def _laid(self, laid: Layout, known: tuple[str, ...], start: Start, constant: str) -> Write:
-        """A writer for records of one layout in one group; what is the same for all of them waits in the closure."""
-        places, pick, odd, outcome_at, count = laid
-        sd_id, limit, bom, named = self._style.sd_id, self._style.max_bytes, self._bom, self._named
-        message_id = self._header.message_id
-        quotes = 2 * (count + 2)  # with the id and the severity number
-
-        def write(record: Record) -> bytes | None:
-            id_, time, observed, number, word, event, body, attributes, trace, span, flags = astuple(record)
-            row = [*attributes.values(), *known]
-            if (
-                not id_
-                or "" in row
-                or not 0 < (time or observed) < _LATE
-                or (type(body) is not str and body is not None)
-                or (outcome_at is not None and row[outcome_at] not in OUTCOMES)
-                or (not named and event and message_id(event) != event)
-            ):
-                return None
-            for n in odd:
-                row[n] = text(row[n])
-            first, more = f' severityNumber="{number}"', quotes
-            if named and event:
-                first, more = f' eventType="{event}"{first}', more + 2
-            if word:
-                first, more = f'{first} severityText="{word}"', more + 2
-            if time and observed:
-                first, more = f'{first} observedTimeUnixNano="{observed}"', more + 2
-            second = ""
-            if trace:
-                second, more = f' traceId="{trace}"', more + 2
-            if span:
-                second, more = f'{second} spanId="{span}"', more + 2
-            if flags:
-                second, more = f'{second} traceFlags="{flags}"', more + 2
-            row += (first, second)
-            data = f'id="{id_}"{places % pick(row)}'
-            # A sign that must be escaped is in a value, so these cannot all be as they are where there is none.
-            if data.count('"') != more or "\\" in data or "]" in data:
-                return None
-            before = f"{start(record, str(time or observed))}[{sd_id} {data}]{constant}"
-            try:
-                line = (before if not body else f"{before} {body}").encode()
-            except UnicodeEncodeError:  # a lone surrogate
-                return None
-            if len(line) > limit:
-                return None
-            if bom or len(line.translate(None, _CONTROLS)) != len(line) or not line.isascii():
-                if not data.isprintable():
-                    return None
-                line = before.encode() if not body else b"%b %b%b" % (before.encode(), bom, visible(body).encode())
-            return line if len(line) <= limit else None
-
-        return write
+        known = tuple(common.known.values())
+        shared = _sd_lines.Group(
+            self._header, general.start, self._named, style.sd_id, known, common.constant, self._bom.decode(),
+            style.max_bytes,
+        )  # fmt: skip
+        ways = Ways(
+            lambda record: self._general(record, general, common),
+            partial(_find, group=shared, said=tuple(common.known)),
+        )
+        made += ways.lines(group.records)
 
     def _general(self, record: Record, general: _General, common: Around) -> bytes:
         event = document(record, general.blank, self._shapes, self._stamp)
@@ -195,8 +130,9 @@ class _Writer:
         return "-" if self._header.protocol == "rfc5424" else ""
 
 
-def _never(_record: Record) -> bytes | None:
-    """There is no layout: the general way."""
+def _find(signature: Signature, *, group: _sd_lines.Group, said: tuple[str, ...]) -> Write | None:
+    laid = _LAYOUTS.get(signature, said)
+    return None if laid is None or "" in group.known else _sd_lines.Writer(signature, laid, group)
 
 
 def _message(event: Event) -> str:

@@ -19,12 +19,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import backlog, formats, isolation, path, report, start
+from tests.benchmarks import backlog, caller, formats, isolation, path, report, start
 from tests.benchmarks.subjects import SUBJECTS
 from tests.peers.artefacts import COLLECTOR
 
 LESS = 1_000_000  # records of the Collector's outage: enough to see how it grows
-PARTS = ("path", "trouble", "isolation", "start", "backlog", "formats")
+PARTS = ("path", "trouble", "isolation", "start", "backlog", "formats", "caller")
+ALONE = frozenset({"formats", "caller"})  # which say their machine themselves: they are made again more often
 
 
 def main() -> None:
@@ -54,6 +55,7 @@ def main() -> None:
             ]
         ),
         "formats": lambda: _formats(formats.measure(5 if args.quick else 100)),
+        "caller": lambda: _caller(caller.measure(1, 1_000) if args.quick else caller.measure(3, 3_000)),
     }
     figures: dict[str, Any] = {"machine": _machine()}
     for name in args.part:
@@ -62,7 +64,7 @@ def main() -> None:
         print(f"{text}\n", flush=True)
         if args.write:
             report.put(args.write, name, text)
-    if args.write and set(args.part) != {"formats"}:  # which says so itself: it is quick, and made again more often
+    if args.write and not ALONE.issuperset(args.part):
         report.put(
             args.write, "machine", f"{figures['machine']}; `python -m tests.benchmarks {shlex.join(sys.argv[1:])}`."
         )
@@ -81,6 +83,10 @@ def _isolation(rows: Sequence[isolation.Isolation]) -> tuple[str, Sequence[Any]]
 
 def _formats(rows: Sequence[formats.Figures]) -> tuple[str, Sequence[Any]]:
     return f"{_machine()}.\n\n{report.table(formats.HEADS, [formats.row(r) for r in rows])}", rows
+
+
+def _caller(rows: Sequence[caller.Cost]) -> tuple[str, Sequence[Any]]:
+    return f"{_machine()}.\n\n{report.table(caller.HEADS, [list(asdict(r).values()) for r in rows])}", rows
 
 
 def _start(rows: Sequence[start.Started]) -> tuple[str, Sequence[Any]]:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from otelsiem import formats
-from otelsiem.destinations._payloads import PIECE
+from otelsiem.destinations._payloads import LARGE_PIECE, PIECE
 from otelsiem.formats.gzip import compress
 from otelsiem.model.destination import Destination, Encoded, Moment
 from otelsiem.model.record import Batch, cut
@@ -30,6 +30,7 @@ from tests.benchmarks.records import standard
 
 RECORDS = 1000
 STEPS = 100  # of the loop, per record
+BY_COLUMNS = frozenset({"ecs", "ocsf", "rfc3164", "rfc5424"})  # which destinations cut into larger pieces
 JSON, MSGSPEC, LOOP = "json", "msgspec", "loop"
 HEADS = (
     "what", "name", "µs best", "µs median", "× loop", "× json", "× msgspec", "bytes/record", "µs with gzip",
@@ -140,10 +141,11 @@ def _yardsticks(batch: Batch) -> Iterator[Subject]:
 
 
 def _formats(batch: Batch, at: Moment) -> Iterator[Subject]:
-    pieces = [cut(batch, start, start + PIECE) for start in range(0, RECORDS, PIECE)]
     for found in pkgutil.iter_modules(formats.__path__):
         module = None if found.name.startswith("_") else import_module(f"{formats.__name__}.{found.name}")
         if module is not None and hasattr(module, "Style") and hasattr(module, "lines"):
+            size = LARGE_PIECE if found.name in BY_COLUMNS else PIECE
+            pieces = [cut(batch, start, start + size) for start in range(0, RECORDS, size)]
             yield Subject("format", found.name, _Format(module, pieces, at))
 
 

@@ -15,7 +15,8 @@ from tests.destinations.bulk import NOW, id_of
 
 
 def made(record: Record, **resource: Any) -> str:
-    return ids(resource)(record)
+    (id_,) = ids(Group(resource, Scope(), [record]))
+    return id_
 
 
 def test_an_id_that_the_door_made_is_used_as_it_is() -> None:
@@ -52,6 +53,14 @@ def test_an_id_that_looks_like_ours_and_was_chosen_is_hashed_too() -> None:
 def test_the_tenant_of_the_resource_counts() -> None:
     record = Record("1", NOW, attributes={"event_id": "1"})
     assert made(record) != made(record, **{"tenant.id": "t-1"}) != made(record, tenant_id="t-2")
+
+
+def test_records_together_have_the_ids_that_each_has_alone() -> None:
+    ours, other = id_of(1), id_of(2)
+    few = [Record(ours), Record(f"{ours}\n{other}"), Record(), Record("x" * 36), Record(other)]
+    for some in ([few[0], few[4]], few, few[:2], few[1:3], [few[0], few[2]]):
+        assert ids(Group({}, Scope(), some)) == [made(record) for record in some]
+    assert made(few[1]) not in (few[1].id, ours), "what is not one of ours is not used, whatever is in it"
 
 
 def test_a_record_without_an_id_has_none() -> None:

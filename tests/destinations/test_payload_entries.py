@@ -46,3 +46,27 @@ def test_a_record_that_breaks_its_encoder_is_refused_alone() -> None:
     assert [list(one.indices) for one in encoded.payloads] == [[0, 2]]
     assert encoded.payloads[0].body == b"{}\na\n{}\nb\n"
     assert "not valid Unicode" in encoded.rejected[1]
+
+
+def test_all_entries_are_one_payload_up_to_the_last_byte_and_never_over_it() -> None:
+    """Each is of five bytes: what fits as a whole is found out by another way than what must be cut."""
+    few = batch("a", "b", "c")
+    assert [list(one.indices) for one in entries(few, two_lines, Limits(bytes=15)).payloads] == [[0, 1, 2]]
+    assert [list(one.indices) for one in entries(few, two_lines, Limits(bytes=14)).payloads] == [[0, 1], [2]]
+    assert [list(one.indices) for one in entries(few, two_lines, Limits(records=2)).payloads] == [[0, 1], [2]]
+    assert entries(few, two_lines, Limits(record_bytes=4)).rejected.keys() == {0, 1, 2}
+    assert entries(few, two_lines, Limits(record_bytes=5)).rejected == {}
+    assert entries([], two_lines, Limits()).payloads == ()
+
+
+def test_entries_left_in_parts_are_the_same() -> None:
+    def parts(part: Batch) -> Entries:
+        whole, keys = two_lines(part)
+        return [piece for entry in whole for piece in (entry[:1], entry[1:])], keys
+
+    few = batch(*"abcdefg")
+    for limits in (Limits(), Limits(bytes=12), Limits(records=3), Limits(record_bytes=4)):
+        assert entries(few, parts, limits, parts=2) == entries(few, two_lines, limits)
+    assert entries(batch("a", "\ud800", "b"), parts, Limits(), parts=2).payloads[0].body == b"{}\na\n{}\nb\n"
+    keyed = batch(*"abcd", key="k")
+    assert entries(keyed, parts, Limits(), parts=2) == entries(keyed, two_lines, Limits())

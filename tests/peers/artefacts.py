@@ -216,4 +216,16 @@ UWSGI = Artefact(
     steps=(("bash", "fetch.sh"),),
 )
 # Quick ones first: their tests can run while the Collector is being built.
-ALL = (OTEL_SDK, RSYSLOG, SYSLOG_NG, GO_SENDER, NODE_SENDER, JAVA_SENDER, UWSGI, KAFKA, OPENSEARCH, ELASTICSEARCH, COLLECTOR)
+ALL = (
+    OTEL_SDK,
+    RSYSLOG,
+    SYSLOG_NG,
+    GO_SENDER,
+    NODE_SENDER,
+    JAVA_SENDER,
+    UWSGI,
+    KAFKA,
+    OPENSEARCH,
+    ELASTICSEARCH,
+    COLLECTOR,
+)

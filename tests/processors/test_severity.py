@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from pydantic import ValidationError
 
 from otelsiem.model.destination import Moment
@@ -19,10 +20,13 @@ AT = Moment(now=5)
 
 
 def _judged(record: Record, processor: Severity | None = None, resource: dict[str, Value] | None = None) -> int:
-    aside = Aside()
+    """By itself, as an application does it, and in a batch: it is the same."""
+    aside, alone = Aside(), structs.replace(record)
+    (processor or Severity()).judge(alone, resource or {})
     batch = [Group(resource or {}, Scope(), [record])]
     assert (processor or Severity()).process(batch, AT, aside) == batch
     assert aside == Aside()
+    assert alone == record
     return record.severity
 
 
@@ -73,6 +77,17 @@ def test_a_known_event_is_at_least_its_default(name: str) -> None:
     for number in (1, 9, 24):
         assert _judged(Record(severity=number, event=spelled, attributes={})) == max(number, default)
     assert _judged(Record(event=name, attributes={})) == default
+
+
+@pytest.mark.parametrize("event", ["authentication_failure", "POLICY-DENIED", "x", "x" * 200])
+@pytest.mark.parametrize("ended", ["success", "failure", " Error", "odd", "", "x" * 200, 5, None])
+@pytest.mark.parametrize("level", [{}, {"level": "high"}, {"audit.level": "odd"}, {"log.level": "low"}])
+@pytest.mark.parametrize("number", [0, 9, 17, 24, 99])
+def test_an_ordinary_record_is_judged_by_itself_as_in_a_batch(
+    event: str, ended: Value, level: dict[str, Value], number: int
+) -> None:
+    for _ in range(2):  # what is remembered says the same
+        _judged(Record(severity=number, event=event, attributes={"audit.outcome": ended, **level}))
 
 
 def test_a_level_word_does_not_go_below_the_event() -> None:
