@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +19,11 @@ def pytest_configure(config: pytest.Config) -> None:
     slow = [HealthCheck.too_slow]
     settings.register_profile("shared", deadline=None, suppress_health_check=slow, max_examples=examples.some(100))
     settings.load_profile("shared")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most tests wait for programs, sockets and disks."""
+    return min(2 * (os.cpu_count() or 1), 16)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -170,7 +170,7 @@ def spelled(space: str, key: str) -> str:
 def test_nothing_is_lost(batch: Batch) -> None:
     for line, record in zip(lines(batch, AT, PLAIN), records(batch), strict=True):
         found = read(line).attributes
-        values = set(found.values())
+        values = {*found.values(), read(line).event_id}
         rest = json.loads(found.get("rest", "{}"))
         for key, value in record.attributes.items():
             if key in rest:

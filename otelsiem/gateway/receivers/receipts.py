@@ -122,12 +122,21 @@ class Receipts:
                 if piece.count > left or size > MOST_ANSWER:
                     answer.next_page_token = f"{piece.receipt}:{piece.offset}"
                     break
-                found = await asyncio.to_thread(self._look, piece) if piece.known else [_strange(piece)]
+                found = await self._looked(piece) if piece.known else [_strange(piece)]
                 runs += found
                 size += sum(map(_size, found))
                 left -= piece.count
         answer.fates.extend(map(_fates, _joined(runs)))
         return answer.SerializeToString()
+
+    async def _looked(self, piece: _Piece) -> list[_Run]:
+        """In a thread. Who left meanwhile keeps their place until it is through: it cannot be stopped."""
+        looking = asyncio.ensure_future(asyncio.to_thread(self._look, piece))
+        try:
+            return await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            await asyncio.wait([looking])
+            raise
 
     def _pieces(self, question: pb.GetFatesRequest, tenant: str, step: int) -> Iterator[_Piece]:
         """What is asked for, from where the page begins."""
