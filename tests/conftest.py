@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from otelsiem.telemetry.log import FOREIGN, NAME
 from tests import examples
 from tests.peers.mode import mode
 
@@ -19,11 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
     slow = [HealthCheck.too_slow]
     settings.register_profile("shared", deadline=None, suppress_health_check=slow, max_examples=examples.some(100))
     settings.load_profile("shared")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: most tests wait for programs, sockets and disks."""
-    return min(2 * (os.cpu_count() or 1), 16)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +36,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="share of the examples that property tests try: 1 for the long form (default 0.3)",
     )  # fmt: skip
     group.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing them")
+
+
+@pytest.fixture(autouse=True)
+def our_log_as_it_was() -> Iterator[None]:
+    """A test that runs `otelsiem run` in this process leaves a handler behind, whose stream is closed by then."""
+    loggers = [logging.getLogger(name) for name in (NAME, *FOREIGN)]
+    before = [(list(one.handlers), one.propagate, one.level) for one in loggers]
+    yield
+    for one, (handlers, propagates, level) in zip(loggers, before, strict=True):
+        one.handlers[:], one.propagate = handlers, propagates
+        one.setLevel(level)
 
 
 @pytest.fixture

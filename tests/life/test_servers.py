@@ -49,7 +49,7 @@ def test_p1_every_durable_event_arrives_whatever_is_killed(
         site.each("/threads")
         before = set(site.workers())
         site.program.process.send_signal(signal.SIGHUP)
-        eventually(lambda: len(site.workers()) == 2 and not before & set(site.workers()), 20, "all are new")
+        eventually(lambda: len(site.workers()) == 2 and not before & set(site.workers()), 60, "all are new")
         site.ask(2)
         wait_for(hec, site.kept)
         hec.down()

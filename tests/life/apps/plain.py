@@ -176,7 +176,7 @@ def cancels() -> None:
 
     async def main() -> None:
         tasks = [asyncio.create_task(_durably(f"t{n}", 1000)) for n in range(5)]
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         for task in tasks[:2]:
             task.cancel()
 
@@ -187,7 +187,7 @@ def cancels() -> None:
 def abandons_a_loop() -> None:
     loop = asyncio.new_event_loop()
     task = loop.create_task(_durably("t", 1000))
-    loop.run_until_complete(asyncio.sleep(0.2))
+    loop.run_until_complete(asyncio.sleep(1))
     loop.close()
     del task
 
