@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def no_log_on_a_closed_stream() -> Iterator[None]:
-    """What runs in this process (`otelsiem run`, a framework) leaves handlers behind, whose streams end with its test."""
+    """What runs in this process, `otelsiem run` or a framework, leaves handlers whose streams end with its test."""
     _let_go()
     yield
     _let_go()
