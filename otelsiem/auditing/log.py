@@ -280,15 +280,18 @@ class AuditLog:
             self._drop(why)
         elif setup.on_full == "spill":
             self._journaled().post([one], DURABLE)
-        else:
-            self._wait_for_room()
+        elif self._wait_for_room():
             self._queue.append(one)
+        else:
+            self._drop("the audit log was closed")
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self) -> bool:
+        """False: it was closed meanwhile."""
         self._begin()
         while len(self._queue) >= self._most and self._worker is not None:
             self._worker.hurry()
             time.sleep(ROOM)
+        return not self._closed
 
     def _drop(self, why: str) -> None:
         with self._lock:

@@ -270,7 +270,7 @@ def test_block_waits_for_room(tmp_path: Path, stuck: threading.Event) -> None:
 
 
 def test_block_ends_when_it_is_closed(tmp_path: Path, stuck: threading.Event) -> None:
-    with audit_log(tmp_path, on_full="block", max_queue=1) as (log, _):
+    with audit_log(tmp_path, on_full="block", max_queue=1) as (log, out):
         thread = threading.Thread(target=lambda: [log.audit("x") for _ in range(3)])
         thread.start()
         thread.join(0.1)
@@ -281,6 +281,25 @@ def test_block_ends_when_it_is_closed(tmp_path: Path, stuck: threading.Event) ->
         closing.join(10)
         assert not thread.is_alive()
         assert not closing.is_alive()
+        assert len(delivered(out)) + log.metrics().dropped == 3, "none is lost without a word"
+
+
+def test_what_waited_for_room_until_it_was_closed_is_counted(
+    tmp_path: Path, stuck: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with audit_log(tmp_path, on_full="block", max_queue=1) as (log, out):
+        log.audit("first")
+        stuck.set()
+        monkeypatch.setattr(log, "_most", 0)
+        wait = log._wait_for_room
+
+        def closes() -> bool:
+            log.close()
+            return wait()
+
+        monkeypatch.setattr(log, "_wait_for_room", closes)
+        log.audit("second")
+        assert (len(delivered(out)), log.metrics().dropped) == (1, 1)
 
 
 def test_a_closed_log_takes_nothing_and_counts_it(tmp_path: Path) -> None:
