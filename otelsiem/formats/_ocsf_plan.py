@@ -18,7 +18,7 @@ from otelsiem.formats._ocsf_objects import EMAIL, Object, is_sub, named
 from otelsiem.formats._ocsf_schema import MINORS, schema
 from otelsiem.formats._stand_in import NoPlan, Plan, StandIns
 from otelsiem.formats.json import Event, document
-from otelsiem.formats.shape import Shape, shape
+from otelsiem.formats.shape import Shape, roles_of, shape
 from otelsiem.formats.values import PLAIN, safe, text
 from otelsiem.formats.vocabulary import FROM_RESOURCE
 from otelsiem.model.record import Record
@@ -61,21 +61,12 @@ def classified(keys: Sequence[str], types: Sequence[type]) -> list[tuple[int, Lo
     found = shape(keys)
     if not _PLAIN.issuperset(types) or not _TITLES.issuperset([key for _, key in found.heads]):
         return None
-    roles = _roles(found)
+    roles = roles_of(found)
     looks = [
         (n, _look(key, type_, roles.get(key, frozenset()), found))
         for n, (key, type_) in enumerate(zip(keys, types, strict=True))
     ]
     return [(n, look) for n, look in looks if look is not None]
-
-
-def _roles(found: Shape) -> dict[str, frozenset[str]]:
-    """The flat names that each attribute fills."""
-    roles: dict[str, frozenset[str]] = {}
-    inside = [(f"target.{name}", key) for name, key in found.target] + list(found.attack)
-    for flat, key in (*found.moved, *inside):
-        roles[key] = roles.get(key, frozenset()) | {flat}
-    return roles
 
 
 def _look(key: str, type_: type, roles: frozenset[str], found: Shape) -> Look | AtOnce | None:

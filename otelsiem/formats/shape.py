@@ -58,3 +58,12 @@ def _inside(prefix: str, hits: dict[str, tuple[int, str, bool]]) -> Pairs:
 
 def _heads(keys: frozenset[str]) -> Pairs:
     return tuple([(flat, key) for flat, attribute, also in HEADS for key in (attribute, *also) if key in keys])
+
+
+def roles_of(found: Shape) -> dict[str, frozenset[str]]:
+    """The flat names that each attribute fills."""
+    roles: dict[str, frozenset[str]] = {}
+    inside = [(f"target.{name}", key) for name, key in found.target] + list(found.attack)
+    for flat, key in (*found.moved, *inside):
+        roles[key] = roles.get(key, frozenset()) | {flat}
+    return roles
