@@ -22,7 +22,7 @@ from opentelemetry.context import get_current
 from otelsiem.auditing import life, report
 from otelsiem.auditing.audited import P, R, audited
 from otelsiem.auditing.context import known
-from otelsiem.auditing.moment import Happened, TypedEvent
+from otelsiem.auditing.moment import Happened, Left, TypedEvent
 from otelsiem.auditing.receipt import Receipt
 from otelsiem.auditing.report import Health, Metrics
 from otelsiem.auditing.setup import MAX_QUEUE, Settings, Setup, checked, outlet
@@ -31,7 +31,7 @@ from otelsiem.journal import family
 from otelsiem.model.destination import Destination
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.outbox import NotTakenError, Outbox, Outlet
-from otelsiem.sdk.convert import mapping
+from otelsiem.sdk.convert import PLAIN, mapping
 
 log = logging.getLogger("otelsiem.audit")
 
@@ -39,8 +39,6 @@ COMPLAIN_AGAIN = 60.0  # seconds between complaints of one kind
 DURABLE = 30.0  # seconds that a caller waits for the disk
 CLOSING = 5.0
 ROOM = 0.01  # seconds between looks for room in the queue, with on_full="block"
-
-_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})  # nobody can change these later
 
 
 class AuditLog:
@@ -98,7 +96,7 @@ class AuditLog:
         try:
             queue = self._queue
             for value in attributes.values():
-                if type(value) not in _PLAIN:
+                if type(value) not in PLAIN:
                     attributes = mapping(attributes)
                     break
             one = (
@@ -111,7 +109,7 @@ class AuditLog:
             else:
                 self._overflow(one)
         except Exception:  # noqa: BLE001 - P6: whatever it is, the host's call goes on
-            self._lose(1, "an event could not be taken", failed=True)
+            self.lose(1, "an event could not be taken", failed=True)
         return None
 
     async def audit_durable(
@@ -141,6 +139,20 @@ class AuditLog:
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """An event for every call of the function: outcome, duration, type of exception, and the `arguments` named."""
         return audited(self.audit, event, arguments, {**attributes, "severity": severity, "tenant": tenant})
+
+    def take(self, one: Left) -> None:
+        """What somebody else has looked at, as `AuditLogRecordProcessor` does. It may raise; `lose` then says so."""
+        if len(self._queue) < self._most:
+            self._queue.append(one)
+            if self._worker is None:
+                self._begin()
+        else:
+            self._overflow(one)
+
+    def lose(self, number: int, why: str, *, failed: bool = False) -> None:
+        """Count events that could not be taken, and say so now and then. `failed`: with the exception of the moment."""
+        self._lost_at(number)
+        self._complain("lose", f"LOST: {why}", failed=failed)
 
     # --- exporters -----------------------------------------------------------------------------------------------
 
@@ -194,7 +206,7 @@ class AuditLog:
             left = 0 if life.passed_on() else len(self._queue)
             self._queue.clear()
             if left:
-                self._lose(left, "otelsiem.configure was never called" if self._setup is None else "not written")
+                self.lose(left, "otelsiem.configure was never called" if self._setup is None else "not written")
             return left
         left = worker.close(timeout)
         self._told_of(left)
@@ -273,7 +285,7 @@ class AuditLog:
         if self._setup is not None and self._setup.journal is None:
             raise NotTakenError("not taken: there is no journal on disk; configure with journal='audit-journal/'")
 
-    def _overflow(self, one: Happened) -> None:
+    def _overflow(self, one: Left) -> None:
         setup = self._setup
         if self._closed or setup is None or setup.on_full == "drop_newest":
             why = "the audit log is closed" if self._closed else f"the queue is full ({self._most} events)"
@@ -297,10 +309,6 @@ class AuditLog:
         with self._lock:
             self._dropped += 1
         self._complain("drop", f"LOST: {why}")
-
-    def _lose(self, number: int, why: str, *, failed: bool = False) -> None:
-        self._lost_at(number)
-        self._complain("lose", f"LOST: {why}", failed=failed)
 
     def _lost_at(self, number: int) -> None:
         with self._lock:

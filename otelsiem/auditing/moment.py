@@ -1,4 +1,4 @@
-"""What one call of `audit` leaves behind: everything that has to be looked at there and then, as it was.
+"""What one call of `audit`, or one `emit`, leaves behind: all that has to be looked at there and then, as it was.
 
 Turning it into a record is done later and elsewhere, so a call costs what it takes to look (ADR 9).
 """
@@ -6,19 +6,21 @@ Turning it into a record is done later and elsewhere, so a call costs what it ta
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
-from opentelemetry import baggage, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 
+from otelsiem.auditing.baggage import carried
 from otelsiem.auditing.context import NAMES
 from otelsiem.model import severity as levels
 from otelsiem.model.record import Batch, Group, Record, Scope, Value
 from otelsiem.otlp.ids import stamp
+from otelsiem.sdk import emitted
 from otelsiem.sdk.convert import mapping, value
-
-BAGGAGE = ("tenant.id", "user.id", "session.id", "gen_ai.agent.id", "audit.correlation.id")  # no more of it is believed
+from otelsiem.sdk.emitted import Emitted
 
 _NUMBERS = range(25)  # of OpenTelemetry; 0 = not said
 
@@ -44,17 +46,36 @@ Happened: TypeAlias = tuple[
 ]
 """One call: time, event, outcome, severity, message, tenant, attributes, bound, context. No class: it costs 0.3 µs."""
 
+Left: TypeAlias = Happened | Emitted
+"""What waits to become a record: a call of `audit`, or what the SDK emitted."""
 
-def batch(happened: Sequence[Happened], resource: Mapping[str, Value], scope: Scope, now: int) -> Batch:
-    """Records of these calls, with their ids."""
-    made: Batch = [Group(dict(resource), scope, [_record(one) for one in happened])]
+
+def batch(left: Sequence[Left], resource: Mapping[str, Value], scope: Scope, now: int) -> Batch:
+    """Records of these in their order, with their ids. A call's resource is ours, an emitted record's is the SDK's."""
+    made: Batch = []
+    for by_sdk, run in groupby(left, _is_emitted):
+        if by_sdk:
+            made += emitted.batch(cast("Iterator[Emitted]", run))
+        else:
+            made.append(Group(dict(resource), scope, [_record(one) for one in cast("Iterator[Happened]", run)]))
     stamp(made, os.urandom(16), "", now)  # what it is made of is random here: nobody sends a call again
     return made
 
 
+def name(one: Left) -> str:
+    """What a log says of it."""
+    if isinstance(one, Emitted):
+        return str(one.event_name or "")
+    return one[1] if isinstance(one[1], str) else type(one[1]).__name__
+
+
+def _is_emitted(one: Left) -> bool:
+    return type(one) is Emitted
+
+
 def _record(one: Happened) -> Record:
     time, event, outcome, severity, message, tenant, given, bound, context = one
-    attributes = {**_carried(context), **bound}
+    attributes = {**carried(context), **bound}
     if type(event) is not str and isinstance(event, TypedEvent):
         severity, message = severity or event.severity, message or event.message
         attributes |= mapping(_spelled(event.attributes()))
@@ -96,9 +117,3 @@ def _spelled(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     if NAMES.keys().isdisjoint(attributes):
         return attributes
     return {NAMES.get(key, key): value for key, value in attributes.items()}
-
-
-def _carried(context: Context) -> dict[str, Value]:
-    """What came with the request from whoever called us."""
-    found = baggage.get_all(context)
-    return {key: str(found[key]) for key in BAGGAGE if key in found} if found else {}

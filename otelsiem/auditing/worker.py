@@ -1,8 +1,8 @@
-"""The thread that turns what `audit` left behind into records and writes them to the journal; couriers deliver them.
+"""The thread that turns what `audit` or the SDK left behind into records and writes them to the journal.
 
-Guarantees: records enter the journal in the order in which they were left; one that cannot be made into a record is
-counted and harms no other; while the journal takes nothing, they wait here and in the queue. One process: a forked
-child makes its own.
+Couriers deliver them from there. Guarantees: records enter the journal in the order in which they were left; one that
+cannot be made into a record is counted and harms no other; while the journal takes nothing, they wait here and in the
+queue. One process: a forked child makes its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from otelsiem import adoption
-from otelsiem.auditing.moment import Happened, batch
+from otelsiem.auditing.moment import Left, batch, name
 from otelsiem.auditing.receipt import Receipt
 from otelsiem.auditing.setup import Setup
 from otelsiem.journal.gate import GATE
@@ -40,8 +40,8 @@ MOST_MIB, FLOOR_MIB = 1024, 64
 SCOPE = Scope("otelsiem.audit")
 UNKNOWN = "unknown_service"  # what the SDK calls one that has no name
 
-Queue: TypeAlias = "deque[Happened | threading.Event]"
-"""Calls, and between them the marks of those who wait until everything before is in the journal."""
+Queue: TypeAlias = "deque[Left | threading.Event]"
+"""What was left, and between them the marks of those who wait until everything before is in the journal."""
 
 
 class Worker:
@@ -73,19 +73,19 @@ class Worker:
             raise NotTakenError(f"not taken: {self._why}")
         return self._outbox
 
-    def post(self, happened: Sequence[Happened], timeout: float) -> Receipt:
+    def post(self, left: Sequence[Left], timeout: float) -> Receipt:
         """Write these past the queue; returns when they are durable. NotTakenError."""
         outbox = self.outbox(timeout)
-        made, aside = self._made(happened)
+        made, aside = self._made(left)
         return _receipt(made, outbox.post(made, timeout, aside))
 
-    async def posted(self, happened: Sequence[Happened], patience: float) -> Receipt:
+    async def posted(self, left: Sequence[Left], patience: float) -> Receipt:
         """The same, for a coroutine."""
         until = time.monotonic() + patience
         while not self._open.is_set() and time.monotonic() < until:  # noqa: ASYNC110 - a thread's event
             await asyncio.sleep(SOON)  # no thread waits: it would keep `asyncio.run` from ending
         outbox = self.outbox(0.0)
-        made, aside = self._made(happened)
+        made, aside = self._made(left)
         loop, answered = asyncio.get_running_loop(), asyncio.Event()
 
         def wake(_: list[Pending]) -> None:
@@ -152,7 +152,7 @@ class Worker:
 
     def _piece(self) -> bool:
         """Whether there was something to do."""
-        taken: list[Happened] = []
+        taken: list[Left] = []
         mark: threading.Event | None = None
         while self._queue and len(taken) < PIECE and mark is None:
             one = self._queue.popleft()
@@ -166,7 +166,7 @@ class Worker:
             mark.set()
         return bool(taken or mark)
 
-    def _write(self, taken: list[Happened]) -> None:
+    def _write(self, taken: list[Left]) -> None:
         try:
             made, aside = self._made(taken)
         except Exception:  # noqa: BLE001 - one of them holds what cannot be told: each for itself
@@ -174,14 +174,13 @@ class Worker:
             return
         self._kept(made, aside)
 
-    def _write_singly(self, taken: list[Happened]) -> None:
+    def _write_singly(self, taken: list[Left]) -> None:
         for one in taken:
             try:
                 made, aside = self._made([one])
             except Exception:
                 self._lost(1)
-                kind = one[1] if isinstance(one[1], str) else type(one[1]).__name__
-                log.exception("event=%r msg=%r", kind, "LOST: it could not be made into a record")
+                log.exception("event=%r msg=%r", name(one), "LOST: it could not be made into a record")
             else:
                 self._kept(made, aside)
 
@@ -204,9 +203,9 @@ class Worker:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _made(self, happened: Sequence[Happened]) -> tuple[Batch, Aside]:
+    def _made(self, left: Sequence[Left]) -> tuple[Batch, Aside]:
         now = time.time_ns()
-        made = batch(happened, self._setup.resource, SCOPE, now)
+        made = batch(left, self._setup.resource, SCOPE, now)
         at, aside = Moment(now), Aside()
         for processor in self._setup.processors:
             made = processor.process(made, at, aside)

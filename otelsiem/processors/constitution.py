@@ -94,12 +94,17 @@ class Constitution(BaseModel):
 
     def alone(self, attributes: Mapping[str, Value]) -> bool:
         """Whether nobody but us says under which rules a record was made, so that there is nothing to be compared."""
-        return self.hash is not None and attributes.keys().isdisjoint(_SAID)
+        return (
+            self.hash is not None
+            and HASH not in attributes
+            and "constitutional_hash" not in attributes  # spelled out: a third of the time of a loop over ALSO
+            and "constitutional.hash" not in attributes
+        )
 
     def stamped(self, record: Record) -> bool:
         """Stamp a record of which nobody else says under which rules it was made; False: it is for `process`."""
         attributes = record.attributes
-        if self.hash is None or not attributes.keys().isdisjoint(_SAID):
+        if not self.alone(attributes):
             return False
         attributes[HASH] = self.hash
         return True

@@ -67,7 +67,7 @@ class SiemLogExporter(LogRecordExporter):
     ) -> None:
         self._outlet = destination if isinstance(destination, Outlet) else Outlet(destination)
         self._name, self._mark = name or kind(self._outlet.destination), mark(self._outlet.destination)
-        self._directory = Path(journal) if journal is not None else None
+        self._directory = Path(journal).absolute() if journal is not None else None
         self._timeout, self._processors = timeout, tuple(processors)
         self._lock = threading.Lock()
         self._outbox: Outbox | None = None

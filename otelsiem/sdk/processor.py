@@ -1,6 +1,7 @@
 """The processor that an application puts before its exporters: maps severity, stamps the constitutional hash.
 
     provider.add_log_record_processor(AuditLogRecordProcessor(BatchLogRecordProcessor(SplunkHecExporter(…))))
+    provider.add_log_record_processor(AuditLogRecordProcessor(AuditLog(SplunkHec(…), journal="audit-journal/")))
 
 Guarantees: it works on a copy, so whatever else the host has on its provider sees its record byte for byte as it was;
 an exception in here, or in what comes after, never reaches the caller of `emit`; who acts, for which tenant and in
@@ -10,76 +11,87 @@ which trace is read at emit time, in the caller's thread, where it is known.
 from __future__ import annotations
 
 import copy
+import os
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
-from opentelemetry import baggage
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
 from otelsiem.auditing import life
+from otelsiem.auditing.baggage import carried
 from otelsiem.auditing.context import known
-from otelsiem.auditing.moment import BAGGAGE
+from otelsiem.auditing.log import AuditLog
 from otelsiem.model.destination import Moment
+from otelsiem.model.errors import OtelsiemError
 from otelsiem.model.processor import Aside
 from otelsiem.model.record import Group, Record, Scope, Value
+from otelsiem.otlp.ids import stamp
 from otelsiem.processors.constitution import Constitution
 from otelsiem.processors.severity import Severity
 from otelsiem.sdk.complaint import complain, told_when_disabled
+from otelsiem.sdk.emitted import emitted
 from otelsiem.sdk.later import later
 from otelsiem.sdk.limits import look
+from otelsiem.sdk.twin import copied, twin
 
 OWN = "otelsiem"  # our own loggers: what they say must not come back to us
+
+_Left: TypeAlias = tuple[Any, dict[str, Value], Any, Mapping[str, Value]]  # limits, attributes, severity, who acts
 
 _NUMBERS = {number.value: number for number in SeverityNumber}
 
 
 class AuditLogRecordProcessor(LogRecordProcessor):
-    """`next`: where the record goes on to. `constitution`: the hash of the rules in force, or the processor itself."""
+    """`next`: where records go on to: a processor of the SDK, or an `AuditLog`, which then has the only queue.
+
+    `constitution`: the hash of the rules in force, or the processor itself. An `AuditLog` has its own.
+    """
 
     def __init__(
         self,
-        next: LogRecordProcessor,  # noqa: A002 - what it is
+        next: LogRecordProcessor | AuditLog,  # noqa: A002 - what it is
         *,
         severity: Severity | None = None,
         constitution: Constitution | str | None = None,
     ) -> None:
-        self._next = next
+        if isinstance(next, AuditLog) and (severity is not None or constitution is not None):
+            raise OtelsiemError("an AuditLog maps and stamps by itself: give severity= and constitution= to it")
+        self._next: LogRecordProcessor | AuditLog = next
         rules = Constitution(hash=constitution) if isinstance(constitution, str) else constitution
         self._severity, self._constitution = severity or Severity(), rules
         self._waits = type(next) is BatchLogRecordProcessor  # its thread is the first to read a record
+        self._foreign: Any = None  # the scope that was last seen not to be ours
         self._begun = False
-        life.mind(self, first=True)
+        if not isinstance(next, AuditLog):
+            life.mind(self, first=True)
         told_when_disabled()
 
     def on_emit(self, log_record: Any) -> None:
-        try:
-            if not self._begun:
-                self._begun = True
-                life.begin()
-            made = self._made(log_record)
-        except Exception:  # noqa: BLE001 - whatever it is, the host's call goes on and its record too
-            complain("prepare", "a record could not be prepared; it goes on as it is", failed=True)
-            made = [log_record]
-        for one in made:
-            try:
-                self._next.on_emit(one)
-            except Exception:  # noqa: BLE001 - as above
-                complain("next", "what comes after AuditLogRecordProcessor failed", failed=True)
+        next_ = self._next
+        if isinstance(next_, AuditLog):
+            self._taken(next_, log_record)
+        else:
+            self._passed(next_, log_record)
 
     def shutdown(self) -> None:
+        """The provider ends: an AuditLog, which may have other sources, is only flushed."""
         try:
-            self._next.shutdown()
-        except Exception:  # noqa: BLE001 - as above
+            if isinstance(self._next, AuditLog):
+                self._next.flush()
+            else:
+                self._next.shutdown()
+        except Exception:  # noqa: BLE001 - whatever it is, the host's call goes on
             complain("shutdown", "what comes after AuditLogRecordProcessor did not shut down", failed=True)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         try:
+            if isinstance(self._next, AuditLog):
+                return self._next.flush(timeout_millis / 1000)
             return self._next.force_flush(timeout_millis)
         except Exception:  # noqa: BLE001 - as above
             complain("flush", "what comes after AuditLogRecordProcessor did not flush", failed=True)
@@ -98,15 +110,49 @@ class AuditLogRecordProcessor(LogRecordProcessor):
     def inherit(self) -> None:
         """Nothing waits here."""
 
-    def _made(self, log_record: Any) -> list[Any]:
-        """The copy, and the record about a constitution that is not in force, if that is so."""
-        scope = log_record.instrumentation_scope
+    # --- into the queue of an AuditLog
+
+    def _taken(self, log: AuditLog, log_record: Any) -> None:
+        try:
+            scope = log_record.instrumentation_scope
+            if scope is self._foreign or not self._is_ours(scope):
+                log.take(emitted(log_record, known(), get_current()))
+        except Exception:  # noqa: BLE001 - as above
+            log.lose(1, "a record of the SDK could not be taken", failed=True)
+
+    # --- to another processor
+
+    def _passed(self, next_: LogRecordProcessor, log_record: Any) -> None:
+        try:
+            if not self._begun:
+                self._begun = True
+                life.begin()
+            made = self._made(log_record)
+        except Exception:  # noqa: BLE001 - whatever it is, the host's call goes on and its record too
+            complain("prepare", "a record could not be prepared; it goes on as it is", failed=True)
+            made = (log_record,)
+        for one in made:
+            try:
+                next_.on_emit(one)
+            except Exception:  # noqa: BLE001 - as above
+                complain("next", "what comes after AuditLogRecordProcessor failed", failed=True)
+
+    def _is_ours(self, scope: Any) -> bool:
+        """What we say about a record would be a record, and so on."""
         if scope is not None and (scope.name == OWN or str(scope.name).startswith(f"{OWN}.")):
-            return []  # else what we say about a record would be a record, and so on
-        who = _who()
+            return True
+        self._foreign = scope
+        return False
+
+    def _made(self, log_record: Any) -> Sequence[Any]:
+        """The copy, and the record about a constitution that is not in force, if that is so."""
+        if (scope := log_record.instrumentation_scope) is not self._foreign and self._is_ours(scope):
+            return ()
+        context = get_current()
+        who = {**carried(context), **known()} if context else known()
         if self._waits and (late := self._later(log_record, who)) is not None:
-            return [late]
-        mine, attributes = _copied(log_record)
+            return (late,)
+        mine, attributes = copied(log_record)
         inner = mine.log_record
         limits = getattr(log_record, "limits", None)
         dropped = log_record.dropped_attributes
@@ -121,26 +167,23 @@ class AuditLogRecordProcessor(LogRecordProcessor):
         inner = log_record.log_record
         bounded = inner.attributes
         held = getattr(bounded, "_dict", None)
+        if held is None or bounded.dropped:
+            return None
         rules = self._constitution
-        if (
-            held is None
-            or bounded.dropped
-            or (rules is not None and not (rules.alone(held) and (not who or rules.alone(who))))
-        ):
+        if rules is not None and not (rules.alone(held) and (not who or rules.alone(who))):
             return None
-        limits = getattr(log_record, "limits", None)  # and not the record itself, whose context may be large
-        finish = partial(self._finish, limits, dict(held), inner.severity_number, who)
-        if (late := later(inner, finish)) is None:
+        outer = log_record.__dict__.copy()
+        # the limits, and not the record itself, whose context may be large
+        late = later(inner, self._finish, (outer.get("limits"), held.copy(), inner.severity_number, who))
+        if late is None:
             return None
-        mine = _taken_over(log_record)
-        mine.log_record = late
-        return mine
+        outer["log_record"] = late
+        return twin(type(log_record), outer)
 
-    def _finish(
-        self, limits: Any, held: dict[str, Value], number: Any, who: Mapping[str, Value], fields: dict[str, Any]
-    ) -> None:
+    def _finish(self, fields: dict[str, Any], left: _Left) -> None:
         """Judge a record that was emitted before; its own thread is gone, so an exception has no other place to go."""
-        attributes = dict(held)
+        limits, held, number, who = left
+        attributes = held.copy()
         try:
             seen = self._judged(SimpleNamespace(**fields), attributes, number, who, limits=limits)
             if self._constitution is not None:
@@ -177,37 +220,16 @@ class AuditLogRecordProcessor(LogRecordProcessor):
 
 
 def _strangers(rules: Constitution, seen: Record, mine: Any) -> list[Any]:
-    """The record about a hash that the record brought, if that is not in force; the record is marked."""
-    batch = rules.process([Group({}, Scope(), [seen])], Moment(time.time_ns()), Aside())
-    return [_like(mine, one) for group in batch for one in group.records if one is not seen]
+    """The record about a hash that the record brought, if that is not in force; the record is marked.
 
-
-def _copied(log_record: Any) -> tuple[Any, dict[str, Value]]:
-    """A copy that shares nothing changeable, and its attributes to be added to (beyond the SDK's limit, if need be)."""
-    mine = _taken_over(log_record)
-    mine.log_record = _taken_over(log_record.log_record)
-    held = mine.log_record.attributes
-    inner = getattr(held, "_dict", None)
-    if inner is None:
-        attributes: dict[str, Value] = dict(held or {})
-        mine.log_record.attributes = attributes
-        return mine, attributes
-    attributes = dict(inner)
-    if not held.dropped:
-        mine.log_record.attributes = attributes
-        return mine, attributes
-    bounded = mine.log_record.attributes = _taken_over(held)  # keeps how many were dropped
-    bounded._dict = attributes
-    return mine, attributes
-
-
-def _taken_over(one: Any) -> Any:
-    """A copy that shares its fields; `copy.copy` goes through the protocol of pickle, which costs ten times that."""
-    if not hasattr(one, "__dict__"):
-        return copy.copy(one)
-    made: Any = object.__new__(type(one))
-    made.__dict__.update(one.__dict__)
-    return made
+    The record gets its id here, not in the exporter: the one about it tells it, and takes its own from it.
+    """
+    now = time.time_ns()
+    batch = [Group({}, Scope(), [seen])]
+    stamp(batch, os.urandom(16), "", now)
+    seen.attributes["audit.record.id"] = seen.id
+    judged = rules.process(batch, Moment(now), Aside())
+    return [_like(mine, one) for group in judged for one in group.records if one is not seen]
 
 
 def _like(mine: Any, record: Record) -> Any:
@@ -218,17 +240,3 @@ def _like(mine: Any, record: Record) -> Any:
     inner.event_name, inner.body = record.event, record.body
     inner.attributes = {"audit.record.id": record.id, **record.attributes}
     return made
-
-
-def _who() -> Mapping[str, Value]:
-    """Who acts, for whom: as it is known here and now."""
-    carried, bound = _carried(), known()
-    return {**carried, **bound} if carried else bound
-
-
-def _carried() -> dict[str, Value]:
-    """What came with the request from whoever called the host."""
-    if not (context := get_current()):
-        return {}
-    found = baggage.get_all(context)
-    return {key: str(found[key]) for key in BAGGAGE if key in found} if found else {}

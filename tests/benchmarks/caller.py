@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,14 +26,16 @@ from typing import Literal, TypeAlias, get_args
 
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, LogRecordExportResult
 
 from otelsiem import AuditLog, AuditLogRecordProcessor, SiemLogExporter, SplunkHec
 from tests.benchmarks.measure import sink
 from tests.benchmarks.subjects import TOKEN
 
-Way: TypeAlias = Literal["audit()", "audit(), journal", "SDK, ours", "SDK, our exporter", "SDK, OTLP"]
+Way: TypeAlias = Literal[
+    "audit()", "audit(), journal", "SDK, AuditLog", "SDK, ours", "SDK, our exporter", "SDK, OTLP"
+]  # fmt: skip
 STOCK: Way = "SDK, OTLP"
 HASH = "cdd01ef066bc6cf2"
 WARM = 1_000  # calls before those that count
@@ -142,8 +144,7 @@ _SAID = "Failed login attempt from a workstation that is not known to us yet, an
 
 @contextmanager
 def _audit(given: Given) -> Iterator[tuple[Say, Dropped]]:
-    journal = given.directory if given.way == "audit(), journal" else None
-    log = AuditLog(_hec(given.port), journal=journal, constitution=HASH)
+    log = _log(given)
 
     def say(n: int) -> None:
         log.audit(
@@ -152,17 +153,13 @@ def _audit(given: Given) -> Iterator[tuple[Say, Dropped]]:
             action="login", reason="password does not match", attempts=n % 9, status_code=401,
         )  # fmt: skip
 
-    def dropped() -> int:
-        if not log.flush(60):
-            raise SystemExit(f"not all of it was delivered: {log.metrics()}")
-        return log.metrics().dropped + log.metrics().lost
-
-    yield say, dropped
+    yield say, lambda: _dropped(log)
     log.close()
 
 
 @contextmanager
 def _sdk(given: Given) -> Iterator[tuple[Say, Dropped]]:
+    """Through a BatchLogRecordProcessor."""
     exporter: LogRecordExporter
     if given.way == STOCK:
         exporter = OTLPLogExporter(endpoint=f"http://127.0.0.1:{given.port}/v1/logs")
@@ -177,15 +174,36 @@ def _sdk(given: Given) -> Iterator[tuple[Say, Dropped]]:
 
     exporter.export = counted  # type: ignore[method-assign]  # no class for three lines
     batches = BatchLogRecordProcessor(exporter)
-    provider = LoggerProvider(shutdown_on_exit=False)
-    provider.add_log_record_processor(
-        AuditLogRecordProcessor(batches, constitution=HASH) if given.way == "SDK, ours" else batches
-    )
-    logger = provider.get_logger("audit", "1")
+    ours = given.way == "SDK, ours"
     said = itertools.count()
+    with _emitting(AuditLogRecordProcessor(batches, constitution=HASH) if ours else batches) as emit:
 
-    def say(n: int) -> None:
-        next(said)
+        def say(n: int) -> None:
+            next(said)
+            emit(n)
+
+        def dropped() -> int:
+            batches.force_flush()
+            return next(said) - sum(exported)
+
+        yield say, dropped
+
+
+@contextmanager
+def _sdk_to_log(given: Given) -> Iterator[tuple[Say, Dropped]]:
+    log = _log(given)
+    with _emitting(AuditLogRecordProcessor(log)) as emit:
+        yield emit, lambda: _dropped(log)
+    log.close()
+
+
+@contextmanager
+def _emitting(processor: LogRecordProcessor) -> Iterator[Callable[[int], None]]:
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(processor)
+    logger = provider.get_logger("audit", "1")
+
+    def emit(n: int) -> None:
         logger.emit(
             event_name="authentication_failure", severity_number=SeverityNumber.INFO, severity_text="INFO", body=_SAID,
             attributes={
@@ -196,21 +214,34 @@ def _sdk(given: Given) -> Iterator[tuple[Say, Dropped]]:
             },
         )  # fmt: skip
 
-    def dropped() -> int:
-        provider.force_flush()
-        return next(said) - sum(exported)
-
-    yield say, dropped
+    yield emit
     provider.shutdown()
+
+
+def _log(given: Given) -> AuditLog:
+    journal = given.directory if given.way == "audit(), journal" else None
+    return AuditLog(_hec(given.port), journal=journal, constitution=HASH)
+
+
+def _dropped(log: AuditLog) -> int:
+    if not log.flush(60):
+        raise SystemExit(f"not all of it was delivered: {log.metrics()}")
+    return log.metrics().dropped + log.metrics().lost
 
 
 def _hec(port: int) -> SplunkHec:
     return SplunkHec(endpoint=f"http://127.0.0.1:{port}", token=TOKEN)
 
 
+def _way(given: Given) -> Callable[[Given], AbstractContextManager[tuple[Say, Dropped]]]:
+    if given.way == "SDK, AuditLog":
+        return _sdk_to_log
+    return _audit if given.way.startswith("audit") else _sdk
+
+
 def main() -> None:
     given = Given(**json.loads(sys.argv[1]))
-    with (_audit if given.way.startswith("audit") else _sdk)(given) as (say, dropped):
+    with _way(given)(given) as (say, dropped):
         _said_by(1, say, WARM)
         time.sleep(1)  # until what these have left behind is gone
         timer = statistics.median(chain(*_said_by(1, lambda _n: None, 2 * BURST)[0]))

@@ -197,7 +197,7 @@ def test_children_of_multiprocessing_deliver_everything(tmp_path: Path, end: str
     assert arrived(tmp_path) == dict.fromkeys(fired | durable(lines) | parent, 1)
 
 
-# --- the exporter of the SDK ---------------------------------------------------------------------------------------
+# --- on the SDK ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,11 @@ def test_children_of_multiprocessing_deliver_everything(tmp_path: Path, end: str
         ("sdk_waits", ("",), signal.SIGTERM, "1"),
     ],
 )
-def test_the_exporter_of_the_sdk_lives_as_the_audit_log_does(
-    tmp_path: Path, end: str, whose: tuple[str, ...], sign: signal.Signals | None, memory: str
+@pytest.mark.parametrize("queue", ["", "1"], ids=["exporter", "log"])
+def test_the_sdk_lives_as_the_audit_log_does(
+    tmp_path: Path, end: str, whose: tuple[str, ...], sign: signal.Signals | None, memory: str, queue: str
 ) -> None:
-    code, lines = run(end, tmp_path, sign=sign, LIFE_MEMORY=memory)
+    """Through a BatchLogRecordProcessor and our exporter, and straight into the queue of an AuditLog."""
+    code, lines = run(end, tmp_path, sign=sign, LIFE_MEMORY=memory, LIFE_QUEUE=queue)
     assert (code, quiet(lines)) == (-sign if sign else 0, [])
     assert arrived(tmp_path) == dict.fromkeys({f"{who}f{n}" for who in whose for n in range(5)}, 1)

@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
-from otelsiem import FileExporter, adoption
+from otelsiem import AuditLog, File, FileExporter, adoption
 from otelsiem.auditing.context import bind
 from otelsiem.model.processor import Processor
 from otelsiem.outbox import Outbox
@@ -109,12 +109,17 @@ def test_p6_the_hosts_bytes_are_what_they_were_without_us(ours_first: bool, simp
         inside: list[Processor] = [Severity(), Constitution(hash=HASH)]
         return batching(FileExporter(path=str(tmp_path / "alone.jsonl"), processors=inside))
 
+    def log() -> LogRecordProcessor:
+        return AuditLogRecordProcessor(AuditLog(File(path=str(tmp_path / "log.jsonl")), constitution=HASH))
+
     without = host(None, ours_first, simple)
     assert sum(map(len, without[0])) > 500
     assert host(chain, ours_first, simple) == without
     assert host(alone, ours_first, simple) == without
+    assert host(log, ours_first, simple) == without
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 6, "the five, and one about the strange hash"
     assert len((tmp_path / "alone.jsonl").read_text().splitlines()) == 6
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 6
 
 
 # --- exceptions --------------------------------------------------------------------------------------------------
@@ -125,8 +130,8 @@ def broken(*_: object, **__: object) -> Any:
 
 
 AT_EMIT = (
-    (processor, "_copied"),
-    (processor, "_carried"),
+    (processor, "copied"),
+    (processor, "carried"),
     (processor, "known"),
     (processor, "look"),
     (processor, "_like"),
@@ -211,7 +216,7 @@ def test_p6_not_even_when_the_hosts_log_raises(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(Outbox, "post", broken)
     monkeypatch.setattr(Outbox, "flush", broken)
     monkeypatch.setattr(Outbox, "close", broken)
-    monkeypatch.setattr(processor, "_copied", broken)
+    monkeypatch.setattr(processor, "copied", broken)
     chain = AuditLogRecordProcessor(SimpleLogRecordProcessor(out))
     with provider(chain) as made:
         made.get_logger("shop").emit(LogRecord(event_name="x"))

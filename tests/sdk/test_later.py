@@ -80,7 +80,8 @@ def test_what_is_judged_later_says_what_is_judged_at_once(rules: str | None, kno
         context.detach(token)
     for found in (late, once):
         for one in found.said:
-            one["attributes"].pop("audit.record.id", None)
+            for key in ("audit.record.id", "audit.target.id"):
+                one["attributes"].pop(key, None)
     assert late.said == once.said
     assert len(late.said) == len(RECORDS) + (rules is not None), "and one about the stranger"
 
@@ -143,15 +144,15 @@ def test_read_by_many_threads_it_is_the_same_for_all() -> None:
     started = threading.Barrier(8)
     found: list[Any] = []
 
-    def finish(fields: dict[str, Any]) -> None:
-        fields["severity_number"], fields["attributes"] = 9, {"a": 1}
+    def finish(fields: dict[str, Any], left: str) -> None:
+        fields["severity_number"], fields["attributes"] = 9, {left: 1}
 
     def read(record: Any) -> None:
         started.wait()
         found.append((record.attributes, record.severity_number))
 
     for _ in range(50):
-        late = later(LogRecord(body="b", attributes={"old": 1}), finish)
+        late = later(LogRecord(body="b", attributes={"old": 1}), finish, "a")
         readers = [threading.Thread(target=read, args=(late,)) for _ in range(8)]
         for one in readers:
             one.start()
@@ -167,9 +168,9 @@ def test_a_record_that_cannot_wait_is_not_made_to() -> None:
     class Defaults:
         attributes = None
 
-    assert later(Slots(), print) is None
-    assert later(Defaults(), print) is None
-    late = later(LogRecord(body="b"), print)
+    assert later(Slots(), print, None) is None
+    assert later(Defaults(), print, None) is None
+    late = later(LogRecord(body="b"), print, None)
     assert late.body == "b"
     with pytest.raises(AttributeError):
         _ = late.nothing

@@ -18,7 +18,9 @@ from otelsiem.testing.hec import FakeHec
 from tests.program import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/opentelemetry-sdk.md").read_text("utf-8")
-BLOCKS = {found[1]: found[2] for found in re.finditer(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)}
+BLOCKS: dict[str, list[str]] = {}
+for found in re.finditer(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
+    BLOCKS.setdefault(found[1], []).append(found[2])
 EMITS = """
 from opentelemetry._logs import LogRecord, get_logger
 get_logger("shop").emit(LogRecord(event_name="authentication_failure", body="wrong password"))
@@ -53,8 +55,10 @@ def here(text: str, splunk: FakeHec) -> str:
     return text
 
 
-def test_in_code(tmp_path: Path, splunk: FakeHec) -> None:
-    code = here(BLOCKS["python"], splunk).replace('index="audit"', "index=None")
+@pytest.mark.parametrize("block", range(2), ids=["exporter", "AuditLog"])
+def test_in_code(block: int, tmp_path: Path, splunk: FakeHec) -> None:
+    assert len(BLOCKS["python"]) == 2
+    code = here(BLOCKS["python"][block], splunk).replace('index="audit"', "index=None")
     run([sys.executable, "-c", code], tmp_path, splunk, SPLUNK_HEC_TOKEN=splunk.token)
     (event,) = splunk.events
     assert (event.event["user_id"], event.event["tenant_id"]) == ("u-7", "acme")
@@ -63,7 +67,7 @@ def test_in_code(tmp_path: Path, splunk: FakeHec) -> None:
 
 def test_without_code(tmp_path: Path, splunk: FakeHec) -> None:
     (tmp_path / "app.py").write_text(EMITS, "utf-8")
-    first, *commands = here(BLOCKS["sh"], splunk).splitlines()
+    first, *commands = here(BLOCKS["sh"][0], splunk).splitlines()
     assert first == "pip install opentelemetry-distro", "which this environment has"
     run(["bash", "-ec", "\n".join(commands)], tmp_path, splunk)
     assert len(list((tmp_path / "audit-journal").iterdir())) == 1
@@ -72,7 +76,7 @@ def test_without_code(tmp_path: Path, splunk: FakeHec) -> None:
 @pytest.mark.skipif(WITHOUT_FILES, reason="OTEL_CONFIG_FILE came with 1.43")
 def test_with_a_configuration_file(tmp_path: Path, splunk: FakeHec) -> None:
     (tmp_path / "app.py").write_text(EMITS, "utf-8")
-    (tmp_path / "otel.yaml").write_text(here(BLOCKS["yaml"], splunk), "utf-8")
+    (tmp_path / "otel.yaml").write_text(here(BLOCKS["yaml"][0], splunk), "utf-8")
     argv = ["opentelemetry-instrument", "python", "app.py"]
     run(argv, tmp_path, splunk, OTEL_CONFIG_FILE="otel.yaml", SPLUNK_HEC_TOKEN=splunk.token)
 

@@ -74,6 +74,20 @@ def test_p6_the_hosts_records_are_what_they_were_without_us(ours_first: bool) ->
     assert host(with_us=True) == host(with_us=False)
 
 
+def test_each_of_many_mismatches_in_a_millisecond_has_an_id_of_its_own() -> None:
+    kept = Kept()
+    with provider(AuditLogRecordProcessor(kept, constitution=HASH)) as made:
+        for given in ({}, {}, {"event_id": "theirs"}):
+            made.get_logger("shop").emit(
+                LogRecord(event_name="x", timestamp=5, attributes={"audit.constitutional_hash": "stranger", **given})
+            )
+        ids = [dict(one.log_record.attributes) for one in kept.records]
+    strangers, about = ids[::2], ids[1::2]
+    named = [one.get("event_id", one["audit.record.id"]) for one in strangers]
+    assert [one["audit.target.id"] for one in about] == named
+    assert len({one["audit.record.id"] for one in ids}) == 6
+
+
 def test_a_mismatch_brings_a_record_of_its_own() -> None:
     one, about = emitted(
         LogRecord(event_name="x", timestamp=5, attributes={"audit.constitutional_hash": "stranger"}), constitution=HASH

@@ -1,7 +1,7 @@
 """A program that audits to a file and ends in one of many ways: `python -m tests.life.apps.plain END FOLDER`.
 
 Events have numbers: "f…" are fire-and-forget, "d…" durable and printed when they are. Environment: LIFE_MEMORY (no
-journal), LIFE_SIGTERM.
+journal), LIFE_SIGTERM, LIFE_QUEUE (what the SDK emits goes straight into an AuditLog).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ adoption.FIRST = 0.1  # nobody waits for the first look
 
 FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(os.environ.get("LIFE_FOLDER", "."))
 MEMORY = bool(os.environ.get("LIFE_MEMORY"))
+QUEUE = bool(os.environ.get("LIFE_QUEUE"))
 
 
 def configure() -> None:
@@ -287,7 +288,7 @@ def executor() -> None:
         assert list(pool.map(_work, ["p0-", "p1-"])) == ["p0-", "p1-"]
 
 
-# --- the exporter of the SDK -------------------------------------------------------------------------------------
+# --- on the SDK -------------------------------------------------------------------------------------
 
 
 def _provider(folder: Path) -> Any:
@@ -295,12 +296,15 @@ def _provider(folder: Path) -> Any:
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
     from opentelemetry.sdk.resources import Resource
 
-    exporter = otelsiem.SiemLogExporter(
-        otelsiem.File(path=str(folder / "out.jsonl")), journal=None if MEMORY else folder / "sdk-journal"
-    )
+    out, journal = otelsiem.File(path=str(folder / "out.jsonl")), None if MEMORY else folder / "sdk-journal"
+    next_: Any
+    if QUEUE:
+        next_ = otelsiem.AuditLog(out, journal=journal)
+    else:
+        exporter = otelsiem.SiemLogExporter(out, journal=journal)
+        next_ = BatchLogRecordProcessor(exporter, schedule_delay_millis=60_000)
     provider = LoggerProvider(resource=Resource({"service.name": "life"}))
-    batching = BatchLogRecordProcessor(exporter, schedule_delay_millis=60_000)
-    provider.add_log_record_processor(otelsiem.AuditLogRecordProcessor(batching))
+    provider.add_log_record_processor(otelsiem.AuditLogRecordProcessor(next_))
     return provider
 
 
