@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, overload
 
 from opentelemetry.context import get_current
 
@@ -74,6 +74,7 @@ class AuditLog:
 
     # --- events in -----------------------------------------------------------------------------------------------
 
+    @overload
     def audit(
         self,
         event: str | TypedEvent,
@@ -83,25 +84,40 @@ class AuditLog:
         severity: str | int = "",
         message: str = "",
         tenant: str = "",
-        durable: bool = False,
+        durable: Literal[False] = False,
         **attributes: Any,
-    ) -> Receipt | None:
-        """Take one event. `actor=`, `session=`, … are spelled as for `bind`; all else is an attribute of its name.
+    ) -> None: ...
 
-        `durable=True` returns its receipt when it is on disk, or raises NotTakenError; without, nothing is raised.
+    @overload
+    def audit(
+        self,
+        event: str | TypedEvent,
+        /,
+        *,
+        outcome: str = "",
+        severity: str | int = "",
+        message: str = "",
+        tenant: str = "",
+        durable: bool,
+        **attributes: Any,
+    ) -> Receipt | None: ...
+
+    def audit(self, event: str | TypedEvent, /, **given: Any) -> Receipt | None:
+        """Take one event: `audit("authentication_failure", outcome="failure", severity="high", actor="u-7", …)`.
+
+        `outcome=`, `severity=`, `message=`, `tenant=` say what they say; `actor=`, `session=`, … are spelled as for
+        `bind`; all else is an attribute of its name. `durable=True` returns a Receipt when it is on disk, or raises
+        NotTakenError; without, nothing is raised.
         """
-        if durable:
-            one = _seen(event, attributes, outcome=outcome, severity=severity, message=message, tenant=tenant)
-            return self._journaled().post([one], DURABLE)
+        if "durable" in given and given.pop("durable"):
+            return self._journaled().post([_seen(event, given)], DURABLE)
         try:
             queue = self._queue
-            for value in attributes.values():
+            for value in given.values():
                 if type(value) not in PLAIN:
-                    attributes = mapping(attributes)
+                    given = mapping(given)
                     break
-            one = (
-                time.time_ns(), event, outcome, severity, message, tenant, attributes, known(), get_current()
-            )  # fmt: skip
+            one = time.time_ns(), event, given, known(), get_current()
             if len(queue) < self._most:
                 queue.append(one)
                 if self._worker is None:
@@ -124,7 +140,8 @@ class AuditLog:
         **attributes: Any,
     ) -> Receipt:
         """`audit(…, durable=True)` for coroutines: the loop goes on while the disk works."""
-        one = _seen(event, attributes, outcome=outcome, severity=severity, message=message, tenant=tenant)
+        named = {"outcome": outcome, "severity": severity, "message": message, "tenant": tenant}
+        one = _seen(event, {**attributes, **named})
         return await self._journaled().posted([one], DURABLE)
 
     def audited(
@@ -325,8 +342,6 @@ class AuditLog:
             log.error("dropped=%d lost=%d msg=%r", self._dropped, self._lost, said, exc_info=failed)
 
 
-def _seen(
-    event: str | TypedEvent, held: Mapping[str, Any], *, outcome: str, severity: str | int, message: str, tenant: str
-) -> Happened:
+def _seen(event: str | TypedEvent, given: Mapping[str, Any]) -> Happened:
     """What `audit` writes down, where no microsecond counts."""
-    return time.time_ns(), event, outcome, severity, message, tenant, mapping(held), known(), get_current()
+    return time.time_ns(), event, mapping(given), known(), get_current()

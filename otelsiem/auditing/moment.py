@@ -41,10 +41,11 @@ class TypedEvent(Protocol):
     def attributes(self) -> Mapping[str, Any]: ...
 
 
-Happened: TypeAlias = tuple[
-    int, str | TypedEvent, str, str | int, str, str, Mapping[str, Any], Mapping[str, Value], Context
-]
-"""One call: time, event, outcome, severity, message, tenant, attributes, bound, context. No class: it costs 0.3 µs."""
+Happened: TypeAlias = tuple[int, str | TypedEvent, Mapping[str, Any], Mapping[str, Value], Context]
+"""One call: time, event, what it was given by name, bound, context. No class: it costs 0.3 µs."""
+
+SAID = frozenset({"outcome", "severity", "message", "tenant"})
+"""What of the names given is no attribute. Told apart here: parameters of these names cost each call 0.3 µs."""
 
 Left: TypeAlias = Happened | Emitted
 """What waits to become a record: a call of `audit`, or what the SDK emitted."""
@@ -74,16 +75,17 @@ def _is_emitted(one: Left) -> bool:
 
 
 def _record(one: Happened) -> Record:
-    time, event, outcome, severity, message, tenant, given, bound, context = one
+    time, event, given, bound, context = one
+    severity, message = given.get("severity") or "", given.get("message") or ""
     attributes = {**carried(context), **bound}
     if type(event) is not str and isinstance(event, TypedEvent):
         severity, message = severity or event.severity, message or event.message
         attributes |= mapping(_spelled(event.attributes()))
         event = event.event
-    attributes |= mapping(_spelled(given))
-    if tenant:
+    attributes |= mapping(_spelled({key: item for key, item in given.items() if key not in SAID}))
+    if tenant := given.get("tenant"):
         attributes["tenant.id"] = _text(tenant)
-    if outcome:
+    if outcome := given.get("outcome"):
         attributes["audit.outcome"] = _text(outcome)
     number = severity if type(severity) is int and severity in _NUMBERS else None
     word = "" if number is not None else _text(severity)
