@@ -67,7 +67,7 @@ BEYOND = re.compile(
     r"|tls-never-verifies|elasticsearch-(dataset|fingerprint|index|key|no-address|two)"
     r"|kafka-(broker-with|password|topic-with|batches|two|tls-ca|raw)"
     r"|datadog-endpoint|datadog-host-tags|webhook-(secret|wrap|template)"
-    r"|syslog-(confirm|datagrams|format|insecure|tls)"
+    r"|syslog-(confirm|datagrams|format|insecure|tls)|mask-(hmac|nothing|pattern)"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,23 @@ def test_it_delivers(tmp_path: Path) -> None:
         (event,) = splunk.events
         assert event.event["constitutional_hash"] == "cdd01ef066bc6cf2"
         assert event.event["severity_number"] == 17
+
+
+def test_severity_stamp_and_mask_are_inside_where_no_processor_stands_before(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    inside = {"severity": {}, "constitution": {"hash": "abc"}, "mask": {"keys": ["password"], "kinds": ["card"]}}
+    exporter = FileExporter(path=str(path), processors=inside)
+    said = LogRecord(event_name="error", body="4111 1111 1111 1111", attributes={"db.password": "p"})
+    assert exporter.export([ReadableLogRecord(said, RESOURCE)]) is LogRecordExportResult.SUCCESS
+    exporter.shutdown()
+    event = json.loads(path.read_text())
+    assert (event["message"], event["metadata"], event["severity_number"], event["constitutional_hash"]) == (
+        "[masked]",
+        {"db.password": "[masked]"},
+        17,
+        "abc",
+    )
+    assert said.body == "4111 1111 1111 1111", "the host's record is the host's"
 
 
 def test_match_leaves_out_what_nobody_wants(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "processors.redaction",
         REFUSED,
-        "without it secrets would arrive unmasked; until there is one here, the Collector in front must mask",
+        "write `mask` instead: blocked keys are its `keys`, blocked values its `kinds` and `patterns`",
     ),
     Row(
         "processors.resource_detection|k8s_attributes",
