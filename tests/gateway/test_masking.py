@@ -1,4 +1,4 @@
-"""What `mask` masks reaches no disk of ours and no destination: a real gateway and all the bytes that it leaves behind."""
+"""What `mask` masks reaches no disk of ours and no destination: a real gateway, and every byte it leaves behind."""
 
 from __future__ import annotations
 
