@@ -15,17 +15,22 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["bearer", "card", "email", "iban", "jwt", "private_key", "url_password"]
 Piece: TypeAlias = tuple[int, int]
-Finder: TypeAlias = Callable[[str], list[Piece]]
-"""Where in a text there is something, in order, without overlaps."""
 
 
 def _whole(found: re.Match[str]) -> Iterator[Piece]:
     yield found.span()
 
 
+def _group(found: re.Match[str]) -> Iterator[Piece]:
+    yield found.span(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one kind is found: a cheap sign that it may be there, a pattern, and what of a match is meant."""
+    """How one kind is found: a cheap sign that it may be there, a pattern, and what of a match is meant.
+
+    A pattern begins with a character, not with what stands before it: so the search leaps from one to the next.
+    """
 
     said: str
     sign: str
@@ -72,12 +77,13 @@ KINDS: Mapping[Kind, Look] = MappingProxyType(
         "bearer": Look(
             "the token after `Bearer` or `Basic`",
             " ",
-            re.compile(r"(?<=\bbearer )[\w.~+/=-]{8,}|(?<=\bbasic )[A-Za-z0-9+/]{8,}={0,2}", re.IGNORECASE | re.ASCII),
+            re.compile(r"\b(?:bearer|basic) ([\w.~+/=-]{8,})", re.IGNORECASE | re.ASCII),
+            _group,
         ),
         "card": Look(
             "the number of a payment card with a right check digit",
             "",
-            re.compile(r"(?<![\w.-])[0-9]{3,}(?:[ -][0-9]{3,})*(?![\w-])", re.ASCII),
+            re.compile(r"[0-9](?<![\w.-][0-9])(?=(?:[ -]?[0-9]){12})[0-9]{2,}(?:[ -][0-9]{3,})*(?![\w-])", re.ASCII),
             _cards,
         ),
         "email": Look(
@@ -88,13 +94,13 @@ KINDS: Mapping[Kind, Look] = MappingProxyType(
         "iban": Look(
             "the number of a bank account with right check digits",
             "",
-            re.compile(r"(?<!\w)[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,40}", re.ASCII),
+            re.compile(r"[A-Z](?<!\w[A-Z])[A-Z][0-9]{2}(?: ?[A-Z0-9]){11,40}", re.ASCII),
             _ibans,
         ),
         "jwt": Look(
             "a JSON web token",
             "eyJ",
-            re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII),
+            re.compile(r"eyJ(?<![\w-]eyJ)[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII),
         ),
         "private_key": Look(
             "a private key in PEM, to its end",
@@ -105,27 +111,34 @@ KINDS: Mapping[Kind, Look] = MappingProxyType(
             "the password within a URL",
             "://",
             re.compile(r"(?<=://)[^\s/?#@:]{0,256}:([^\s/?#@]{1,256})(?=@)"),
-            lambda found: iter([found.span(1)]),
+            _group,
         ),
     }
 )
 
 
-def finder(kinds: Sequence[Kind], patterns: Sequence[str]) -> Finder | None:
-    """What finds them; None: there is nothing to be looked for."""
-    looks = [KINDS[kind] for kind in kinds] + [Look("", "", re.compile(pattern)) for pattern in patterns]
-    if not looks:
-        return None
+class Finder:
+    """Where in a text there is something of these kinds and patterns."""
 
-    def find(text: str) -> list[Piece]:
+    def __init__(self, kinds: Sequence[Kind], patterns: Sequence[str]) -> None:
+        self._kinds = [KINDS[kind] for kind in kinds]
+        self._looks = [*self._kinds, *[Look("", "", re.compile(pattern)) for pattern in patterns]]
+
+    def perhaps(self, texts: list[str]) -> bool:
+        """False: in none of them is anything. One look at all of them: no kind reaches from one into the next."""
+        if len(self._looks) > len(self._kinds):
+            return True  # a user's pattern may ask where a text begins
+        joined = "\0".join(texts)
+        return any(look.sign in joined and look.pattern.search(joined) is not None for look in self._kinds)
+
+    def __call__(self, text: str) -> list[Piece]:
+        """In order, without overlaps."""
         pieces: list[Piece] = []
-        for look in looks:
+        for look in self._looks:
             if look.sign in text:
                 for found in look.pattern.finditer(text):
                     pieces += look.pieces(found)
         return _merged(pieces) if pieces else pieces
-
-    return find
 
 
 def _merged(pieces: list[Piece]) -> list[Piece]:
