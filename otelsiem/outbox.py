@@ -25,8 +25,10 @@ from otelsiem.model.record import Batch
 from otelsiem.tally import MetricsTally
 from otelsiem.telemetry.figures import Figures
 from otelsiem.telemetry.observed import Measured, watch
+from otelsiem.voice import steady
 
 log = logging.getLogger("otelsiem.outbox")
+steady()
 
 PIPELINE = "audit"
 PATIENT = Policy()

@@ -17,12 +17,15 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from otelsiem.sdk.convert import mapping
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ARGUMENT = "audit.arguments."
 DURATION = "audit.duration"  # seconds
 FUNCTION = "code.function.name"
+OURS = frozenset({"outcome", "durable"})  # of `audit`: a call has an outcome, and is not to fail for want of a disk
 
 Take = Callable[..., object]
 
@@ -33,6 +36,8 @@ def audited(
     """The decorator; `take` is an AuditLog's `audit`, `fixed` what every event of it has."""
     if isinstance(arguments, str):
         raise TypeError(f"arguments={arguments!r}: give names in a tuple, as ({arguments!r},)")
+    for name in OURS & fixed.keys():
+        raise TypeError(f"{name}={fixed[name]!r}: audited takes no {name}; audit it in the function instead")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, (staticmethod, classmethod)):
@@ -60,7 +65,8 @@ class Teller:
     ) -> None:
         self._take, self._event, self._chosen = take, event, chosen
         self._signature = inspect.signature(function) if chosen else None
-        self._fixed = {FUNCTION: f"{function.__module__}.{function.__qualname__}", **fixed}
+        named = function if hasattr(function, "__qualname__") else type(function)  # functools.partial has none
+        self._fixed = {FUNCTION: f"{named.__module__}.{named.__qualname__}", **fixed}
 
     def call(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Call:
         """One call, beginning now."""
@@ -80,7 +86,7 @@ class Teller:
         except TypeError:
             return {}  # the function itself will say so
         bound.apply_defaults()
-        return {ARGUMENT + name: bound.arguments[name] for name in self._chosen}
+        return mapping({ARGUMENT + name: bound.arguments[name] for name in self._chosen})  # now: it may change them
 
 
 class Call:
@@ -108,15 +114,19 @@ class Call:
 def wrapped(function: Callable[P, R], teller: Begins) -> Callable[P, R]:
     """The function, with every call of it inside what `teller` begins."""
     made: Callable[..., Any]
-    if inspect.isasyncgenfunction(function):
+    if _is(inspect.isasyncgenfunction, function):
         made = _async_generator(function, teller)
-    elif inspect.iscoroutinefunction(function):
+    elif _is(inspect.iscoroutinefunction, function):
         made = _coroutine(function, teller)
-    elif inspect.isgeneratorfunction(function):
+    elif _is(inspect.isgeneratorfunction, function):
         made = _generator(function, teller)
     else:
         made = _plain(function, teller)
     return cast("Callable[P, R]", functools.wraps(function)(made))
+
+
+def _is(of: Callable[[Any], bool], function: Any) -> bool:
+    return of(function) or of(getattr(function, "__call__", None))  # noqa: B004 - an object with such a method
 
 
 def _plain(function: Callable[..., Any], teller: Begins) -> Callable[..., Any]:
@@ -167,12 +177,13 @@ def _async_generator(function: Callable[..., Any], teller: Begins) -> Callable[.
 
 
 def _chosen(function: Callable[..., Any], arguments: Sequence[str]) -> Sequence[str]:
+    if not arguments:
+        return ()  # some that are written in C tell of none
     there = inspect.signature(function).parameters
     for name in arguments:
         if name not in there:
-            raise TypeError(
-                f"audited: {function.__qualname__} has no parameter {name!r}; it has: {', '.join(there) or 'none'}"
-            )
+            said = getattr(function, "__qualname__", function)
+            raise TypeError(f"audited: {said} has no parameter {name!r}; it has: {', '.join(there) or 'none'}")
     return tuple(arguments)
 
 

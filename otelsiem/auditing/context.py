@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import MappingProxyType
+from typing import Any
 
 from otelsiem.auditing.request import NOTHING, answering
 from otelsiem.model.record import Value
@@ -47,7 +48,7 @@ def known() -> Mapping[str, Value]:
 
 
 @contextmanager
-def bind(attributes: Mapping[str, Value] | None = None, **named: Value) -> Iterator[None]:
+def bind(attributes: Mapping[str, Any] | None = None, **named: Any) -> Iterator[None]:
     """Every record made inside has these attributes, unless it says otherwise itself. None takes one out."""
     token = _bound(_spelled(attributes, named), lasting=False)
     try:
@@ -56,12 +57,12 @@ def bind(attributes: Mapping[str, Value] | None = None, **named: Value) -> Itera
         reset(token)
 
 
-def set_bound(attributes: Mapping[str, Value] | None = None, **named: Value) -> Token[Mapping[str, Value]]:
+def set_bound(attributes: Mapping[str, Any] | None = None, **named: Any) -> Token[Mapping[str, Value]]:
     """The same for where no `with` can stand: from here to `reset`, or to the end of this context."""
     return _bound(_spelled(attributes, named), lasting=True)
 
 
-def bind_request(attributes: Mapping[str, Value] | None = None, **named: Value) -> None:
+def bind_request(attributes: Mapping[str, Any] | None = None, **named: Any) -> None:
     """The same for the rest of the request that is being answered, in all its tasks and threads.
 
     Where no hook looks after the request it is `set_bound`.
@@ -80,7 +81,7 @@ def reset(token: Token[Mapping[str, Value]]) -> None:
         return
 
 
-def _spelled(attributes: Mapping[str, Value] | None, named: Mapping[str, Value]) -> Mapping[str, Value]:
+def _spelled(attributes: Mapping[str, Any] | None, named: Mapping[str, Any]) -> Mapping[str, Value]:
     return mapping({**(attributes or {}), **{NAMES.get(name, name): value for name, value in named.items()}})
 
 

@@ -49,7 +49,8 @@ class AuditLog:
     _ending: Worker | None  # closed, or just being closed
     _queue: Queue
     _most: int  # events in the queue
-    _lock: threading.Lock
+    _lock: threading.RLock  # a signal's handler may audit in the middle of what holds it
+    _beginning: threading.Lock  # held by who starts the thread
 
     def __init__(self, *destinations: Destination | Outlet, **settings: Unpack[Settings]) -> None:
         self._set(checked(destinations, settings))
@@ -67,7 +68,7 @@ class AuditLog:
             worker, self._worker, self._setup = self._worker, None, setup
             self._most, self._closed = setup.max_queue, False
         if worker is not None:
-            self._told_of(worker.close(CLOSING))
+            self._told_of(worker.close(CLOSING, queued=False))  # what is queued goes on with the new setup
         self._signals(setup)
         if self._queue or (setup.journal is not None and family.directories(setup.journal)):
             self._begin()  # else not before the first event: this may be a master that only forks
@@ -83,7 +84,7 @@ class AuditLog:
         outcome: str = "",
         severity: str | int = "",
         message: str = "",
-        tenant: str = "",
+        tenant: str | None = "",
         durable: Literal[False] = False,
         **attributes: Any,
     ) -> None: ...
@@ -97,7 +98,21 @@ class AuditLog:
         outcome: str = "",
         severity: str | int = "",
         message: str = "",
-        tenant: str = "",
+        tenant: str | None = "",
+        durable: Literal[True],
+        **attributes: Any,
+    ) -> Receipt: ...
+
+    @overload
+    def audit(
+        self,
+        event: str | TypedEvent,
+        /,
+        *,
+        outcome: str = "",
+        severity: str | int = "",
+        message: str = "",
+        tenant: str | None = "",
         durable: bool,
         **attributes: Any,
     ) -> Receipt | None: ...
@@ -199,7 +214,8 @@ class AuditLog:
     def health(self) -> Health:
         """Whether a person is needed, and for what."""
         worker = self._worker
-        return report.health(worker.opened if worker else None, self._most, self.metrics())
+        outbox = worker.opened if worker else None
+        return report.health(outbox, self._most, self.metrics(), worker.why_not if worker else "")
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -235,7 +251,7 @@ class AuditLog:
         self._queue, self._most = deque(), setup.max_queue if setup is not None else MAX_QUEUE
         self._setup, self._worker, self._closed = setup, None, False
         self._ending = None
-        self._lock = threading.Lock()
+        self._lock, self._beginning = threading.RLock(), threading.Lock()
         self._dropped = self._lost = 0
         self._complained: dict[str, float] = {}
         life.mind(self)
@@ -250,7 +266,8 @@ class AuditLog:
         """In a child just forked: what was queued is the parent's; threads, journal and locks are too."""
         if self._worker is not None:
             life.leave(self._worker)
-        self._worker, self._ending, self._lock = None, None, threading.Lock()
+        self._worker, self._ending, self._lock = None, None, threading.RLock()
+        self._beginning = threading.Lock()
         self._dropped = self._lost = 0
         if not life.inherits():
             self._queue = deque()
@@ -260,12 +277,25 @@ class AuditLog:
         if self._queue:
             self._begin()
 
-    def _begin(self) -> None:
-        """Start the thread, which opens the journal, in the process that first has something to write."""
-        with self._lock:
-            if self._setup is None or self._worker is not None or self._closed or life.awaits_fork():
+    def _begin(self, *, wait: bool = False) -> None:
+        """Start the thread, which opens the journal, in the process that first has something to write.
+
+        Without `wait` whoever begins just now does it: another thread, or this one, stopped in the middle of it by a
+        signal's handler or a destructor that audits.
+        """
+        if not self._beginning.acquire(timeout=DURABLE if wait else 0):
+            return
+        try:
+            setup = self._setup
+            if setup is None or self._worker is not None or life.awaits_fork():
                 return
-            worker = self._worker = Worker(self._setup, self._queue, self._lost_at)
+            made = Worker(setup, self._queue, self._lost_at)
+            with self._lock:
+                if self._closed:
+                    return
+                worker = self._worker = made
+        finally:
+            self._beginning.release()
         try:
             worker.start()  # not under the lock: with gevent's threads another greenlet may want it meanwhile
             life.begin()
@@ -277,7 +307,7 @@ class AuditLog:
         return self._running().outbox(DURABLE)
 
     def _running(self) -> Worker:
-        self._begin()
+        self._begin(wait=True)
         if self._worker is None:
             raise OtelsiemError(self._why_not())
         return self._worker

@@ -77,10 +77,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`healthy`: nothing lost or dropped, and every exporter that was tried takes records."""
+    """`healthy`: nothing lost or dropped, the journal takes records, and every exporter that was tried does."""
 
     healthy: bool
-    problems: Mapping[str, str]  # exporter (or "queue") -> a sentence
+    problems: Mapping[str, str]  # exporter (or "queue", "journal") -> a sentence
     paused: tuple[str, ...] = ()
 
 
@@ -93,15 +93,22 @@ def metrics(outbox: Outbox | None, queued: int, dropped: int, lost: int) -> Metr
     return Metrics(dropped, lost, queued, found)
 
 
-def health(outbox: Outbox | None, most: int, now: Metrics) -> Health:
+def health(outbox: Outbox | None, most: int, now: Metrics, why_not: str = "") -> Health:
     """As it is now."""
     problems: dict[str, str] = {}
     if now.dropped or now.lost:
         problems["queue"] = f"{now.dropped + now.lost} records were lost: see the log of otelsiem.audit"
     elif now.queue_size >= most:
         problems["queue"] = "the queue is full"
+    if why_not:
+        problems["journal"] = why_not
     if outbox is None:
         return Health(not problems, problems)
+    journal = outbox.stats()
+    if journal.problem:
+        problems["journal"] = f"it cannot be written, and takes nothing until it can: {journal.problem}"
+    elif journal.full:
+        problems["journal"] = "it is full, and takes nothing until records are delivered or purged"
     problems |= {**outbox.troubles(), **outbox.holds()}
     return Health(not problems, problems, tuple(outbox.paused()))
 

@@ -71,7 +71,7 @@ def checked(destinations: Sequence[Destination | Outlet], settings: Settings) ->
     if unknown := sorted(settings.keys() - Settings.__annotations__.keys()):
         raise TypeError(f"unknown: {', '.join(unknown)}; known are {', '.join(Settings.__annotations__)}")
     journal, rules = settings.get("journal"), settings.get("constitution")
-    directory = None if journal is None else _directory(Path(journal))
+    directory = None if journal is None else _directory(Path(journal).absolute())  # a daemon goes to another
     rules = Constitution(hash=rules) if isinstance(rules, str) else rules
     return Setup(
         _named(destinations, settings.get("exporters", {})),

@@ -38,6 +38,7 @@ AGAIN = 0.5  # seconds until the journal is tried again
 MEMORY_MIB = 64  # without a journal: what waits for destinations
 MOST_MIB, FLOOR_MIB = 1024, 64
 SCOPE = Scope("otelsiem.audit")
+NOT_YET = "the journal is not open yet"
 UNKNOWN = "unknown_service"  # what the SDK calls one that has no name
 
 Queue: TypeAlias = "deque[Left | threading.Event]"
@@ -50,7 +51,7 @@ class Worker:
     def __init__(self, setup: Setup, queue: Queue, lost: Callable[[int], None]) -> None:
         self._setup, self._queue, self._lost = setup, queue, lost
         self._outbox: Outbox | None = None  # opened by the thread, so that no caller waits for a disk
-        self._why = "the journal is not open yet"
+        self._why = NOT_YET
         self._open, self._wake = threading.Event(), threading.Event()
         self._until: float | None = None  # when closing: the last moment
         self._thread = threading.Thread(target=self._run, name="otelsiem-audit", daemon=True)
@@ -60,6 +61,11 @@ class Worker:
         self._thread.start()
 
     # --- from callers' threads -----------------------------------------------------------------------------------
+
+    @property
+    def why_not(self) -> str:
+        """What keeps the journal from being opened; "" while nothing does."""
+        return "" if self._open.is_set() or self._why == NOT_YET else self._why
 
     @property
     def opened(self) -> Outbox | None:
@@ -120,14 +126,15 @@ class Worker:
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
-    def close(self, timeout: float) -> int:
-        """Write what is queued, deliver what goes at once; how many records are left, in the queue or journal."""
+    def close(self, timeout: float, *, queued: bool = True) -> int:
+        """Write what is queued, deliver what goes at once; how many records are left, in the journal and if `queued`
+        in the queue."""
         deadline = time.monotonic() + timeout
         self._until = deadline
         self._wake.set()
         self.join(timeout)
         left = self._outbox.close(max(deadline - time.monotonic(), 0.0)) if self._outbox is not None else 0
-        return left + sum([1 for one in list(self._queue) if not isinstance(one, threading.Event)])
+        return left + (sum([1 for one in list(self._queue) if not isinstance(one, threading.Event)]) if queued else 0)
 
     # --- the thread ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from otelsiem.auditing.api import default
@@ -49,7 +50,8 @@ class Hook:
         now = time.monotonic()
         if now >= self._complained.get(said, 0.0):
             self._complained[said] = now + COMPLAIN_AGAIN
-            self._own.error("msg=%r", said, exc_info=failed)
+            with suppress(Exception):  # a handler of the host's log that raises
+                self._own.error("msg=%r", said, exc_info=failed)
 
 
 class Harmless:

@@ -7,6 +7,7 @@ with its query string, a settings object) was not meant to be audited. Exception
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -36,16 +37,19 @@ def _plain(item: Any, room: list[int], depth: int = 1) -> Value:
         return item  # type: ignore[no-any-return]  # one of these
     if room[0] < 0 or depth > 8:
         return "…"
-    match item:
-        case Enum():
-            return _plain(item.value, room, depth + 1)
-        case _ if isinstance(item, _KINDS):
-            return value(item)
-        case _ if isinstance(item, _SPOKEN):
-            return str(item)
-        case Mapping():
-            return {str(key): _plain(one, room, depth + 1) for key, one in item.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_plain(one, room, depth + 1) for one in item]
-        case _:
-            return f"<{type(item).__name__}>"
+    with suppress(Exception):  # it is the host's: one that cannot be read must not cost the entry
+        match item:
+            case Enum():
+                return _plain(item.value, room, depth + 1)
+            case _ if isinstance(item, _KINDS):
+                return value(item)
+            case _ if isinstance(item, _SPOKEN):
+                return str(item)
+            case Mapping():
+                pairs = item.copy() if type(item) is dict else item  # another thread may go on with it
+                return {str(key): _plain(one, room, depth + 1) for key, one in pairs.items()}
+            case list() | tuple() | set() | frozenset():
+                return [_plain(one, room, depth + 1) for one in tuple(item)]
+            case _:
+                pass
+    return f"<{type(item).__name__}>"

@@ -28,7 +28,7 @@ class Telling(Hook):
     def said(self, event: str, attributes: Mapping[str, Any], *, durable: bool = False) -> None:
         """One event; `outcome`, `severity`, `message` may be among the attributes. `durable`: it waits for the disk."""
         with self.harmless("an event could not be told"):
-            filled = {key: value for key, value in attributes.items() if value is not None and value != ""}
+            filled = {key: value for key, value in attributes.items() if not _empty(value)}
             self.log.audit(event, durable=bool(filled.pop("durable", durable)), **filled)
 
     def guarded(self, function: Callable[P, R]) -> Callable[P, R | None]:
@@ -43,6 +43,11 @@ class Telling(Hook):
                 return None
 
         return call
+
+
+def _empty(value: Any) -> bool:
+    """Not asked with `==`: an array of numpy answers that for each of its numbers."""
+    return value is None or (isinstance(value, str) and not value)
 
 
 def kind(error: BaseException | type[BaseException] | None) -> str:

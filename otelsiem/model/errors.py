@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class OtelsiemError(Exception):
@@ -17,6 +18,11 @@ class MissingExtraError(OtelsiemError):
         super().__init__(
             f"{part} needs the package {module!r}, which is not installed: pip install 'otelsiem[{extra}]'"
         )
+        self._given = part, extra, module
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pool of processes pickles it; one that cannot be read again breaks the pool."""
+        return type(self), self._given
 
 
 class MalformedError(OtelsiemError, ValueError):
@@ -64,3 +70,7 @@ class ConfigError(OtelsiemError):
     def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         self.problems, self.warnings = tuple(problems), tuple(warnings)
         super().__init__("\n".join(str(p) for p in problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As above."""
+        return type(self), (self.problems, self.warnings)

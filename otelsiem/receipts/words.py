@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from otelsiem.model.errors import MissingExtraError, OtelsiemError
 
@@ -31,6 +31,10 @@ class RejectedError(GatewayError):
     def __init__(self, message: str, records: int, receipts: Sequence[Receipt]) -> None:
         super().__init__(message)
         self.records, self.receipts = records, receipts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pool of processes pickles it; one that cannot be read again breaks the pool."""
+        return type(self), (str(self), self.records, self.receipts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,9 @@ def mapping(held: Mapping[Any, Any]) -> dict[str, Value]:
 
 def value(item: Any, depth: int = 1, room: list[int] | None = None) -> Value:
     """A copy of one value. `room`: how many containers it may still have."""
+    kind = type(item)
+    if (kind in PLAIN and kind is not int) or (kind is int and _LEAST <= item <= _MOST):
+        return item  # type: ignore[no-any-return]  # one of these
     try:
         match item:
             case bool() | None:
@@ -131,10 +134,10 @@ def _within(item: Any, depth: int, room: list[int]) -> Value:
     room[0] -= 1
     if depth > DEEPEST + 1 or room[0] < 0:
         return "…"
-    if isinstance(item, Mapping):
-        pairs = item.copy() if type(item) is dict else item
-        return {key if type(key) is str else _said(key): value(one, depth, room) for key, one in pairs.items()}
-    return [value(one, depth, room) for one in tuple(item)]
+    if type(item) is list or not isinstance(item, Mapping):
+        return [value(one, depth, room) for one in tuple(item)]
+    pairs = item.copy() if type(item) is dict else item
+    return {key if type(key) is str else _said(key): value(one, depth, room) for key, one in pairs.items()}
 
 
 def _whole(item: int) -> int | str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -206,3 +207,46 @@ def test_mistakes_are_told_where_they_are_made(heard: Heard) -> None:
         audited(heard.audit, "op", "account", {})
     with pytest.raises(TypeError, match="functions and methods"):
         heard()(Heard)
+
+    for name in ("outcome", "durable"):
+        with pytest.raises(TypeError, match=f"{name}="):
+            heard(**{name: "success"})
+
+
+def test_arguments_are_written_as_they_were_given(heard: Heard) -> None:
+    @heard("order")
+    def refund(order: dict[str, int]) -> int:
+        return order.pop("amount")
+
+    assert refund({"amount": 5}) == 5
+    assert heard.events == [{**SUCCESS, "audit.arguments.order": {"amount": 5}}]
+
+
+class Adds:
+    def __call__(self, a: int, b: int) -> int:
+        return a + b
+
+
+class Waits:
+    async def __call__(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        raise OwnError
+
+
+async def test_objects_that_are_called_as_functions_are() -> None:
+    events: list[tuple[str, object]] = []
+
+    def take(_: str, /, **said: Any) -> None:
+        events.append((said[FUNCTION], said["outcome"]))
+
+    assert audited(take, "op", ("a",), {})(Adds())(1, 2) == 3
+    assert audited(take, "op", (), {})(functools.partial(Adds(), 1))(2) == 3
+    assert audited(take, "op", (), {})(functools.partial(int, "5"))() == 5
+    with pytest.raises(OwnError):
+        await audited(take, "op", (), {})(Waits())(0)
+    assert events == [
+        (f"{__name__}.Adds", "success"),
+        ("functools.partial", "success"),
+        ("functools.partial", "success"),
+        (f"{__name__}.Waits", "failure"),
+    ]

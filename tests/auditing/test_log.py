@@ -16,16 +16,17 @@ from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 
 from otelsiem import AuditLog, File, Receipt, SplunkHec, bind
+from otelsiem.auditing import log as log_module
 from otelsiem.auditing import worker as module
 from otelsiem.auditing.setup import checked
 from otelsiem.journal import family
 from otelsiem.journal.peek import peek
-from otelsiem.model.errors import OtelsiemError
+from otelsiem.model.errors import JournalError, OtelsiemError
 from otelsiem.outbox import NotTakenError, Outlet
 from otelsiem.processors.constitution import Constitution
 from tests.auditing.reading import audit_log, delivered
 from tests.examples import some
-from tests.program import free_port
+from tests.program import eventually, free_port
 
 
 def test_an_event_as_it_was(tmp_path: Path) -> None:
@@ -434,3 +435,89 @@ def _until(ready: Callable[[], bool]) -> None:
     while not ready():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_p6_audit_within_the_beginning_of_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a signal's handler, or a destructor that the collector runs just there."""
+    log = AuditLog(File(path=str(tmp_path / "out")))
+    begun = module.Worker
+
+    def made(*given: Any) -> Any:
+        log.audit("within")
+        return begun(*given)
+
+    monkeypatch.setattr("otelsiem.auditing.log.Worker", made)
+    first = threading.Thread(target=log.audit, args=("first",), daemon=True)
+    first.start()
+    first.join(10)
+    assert not first.is_alive(), "it waits for a lock that it holds itself"
+    monkeypatch.undo()
+    assert log.flush(10)
+    assert log.close() == 0
+    assert (tmp_path / "out").read_text().count("\n") == 2
+
+
+def test_p6_an_event_dropped_while_another_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AuditLog(File(path=str(tmp_path / "out")))
+    log.close()
+
+    def within() -> None:
+        with log._lock:  # what a signal's handler interrupts
+            log.audit("within")
+
+    handler = threading.Thread(target=within, daemon=True)
+    handler.start()
+    handler.join(10)
+    assert not handler.is_alive()
+    assert log.metrics().dropped == 1
+
+
+def test_what_is_queued_when_it_is_set_up_again_is_not_called_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = AuditLog(File(path=str(tmp_path / "a")))
+    log.audit("one")
+    assert log.flush(10)
+    join = module.Worker.join
+
+    def late(worker: Any, timeout: float) -> None:
+        join(worker, timeout)
+        log.take(log_module._seen("late", {}))  # after the end of the thread, before the count
+
+    monkeypatch.setattr(module.Worker, "join", late)
+    log.set_up(checked([File(path=str(tmp_path / "b"))], {}))
+    monkeypatch.undo()
+    assert log.flush(10)
+    assert (tmp_path / "b").read_text().count("\n") == 1
+    assert "LOST" not in caplog.text
+    log.close()
+
+
+def test_a_journal_that_cannot_be_opened_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise JournalError("no room on this disk")
+
+    monkeypatch.setattr(family, "claim", refuses)
+    log = AuditLog(File(path=str(tmp_path / "out")), journal=tmp_path / "journal")
+    log.audit("x")
+    eventually(lambda: "no room" in log.health().problems.get("journal", ""), 10, "the truth")
+    assert not log.health().healthy
+    monkeypatch.undo()
+    assert log.flush(10)
+    assert log.health().healthy
+    log.close()
+
+
+def test_p6_audit_raises_nothing_when_a_handler_of_our_own_log_does(tmp_path: Path) -> None:
+    class Raises(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError(record.name)
+
+    log, handler = AuditLog(File(path=str(tmp_path / "out"))), Raises()
+    log.close()
+    logging.getLogger("otelsiem").addHandler(handler)
+    try:
+        log.audit("after the end")  # dropped, and said so
+    finally:
+        logging.getLogger("otelsiem").removeHandler(handler)
+    assert log.metrics().dropped == 1

@@ -37,7 +37,7 @@ def test_what_is_bound_is_copied_and_becomes_a_value(tmp_path: Path) -> None:
     """An id of a type of its own, said with `bind`, must not keep the journal from taking records."""
     roles = ["a"]
     with audit_log(tmp_path) as (log, out):
-        with bind({"when": object}, actor=UUID(int=7), roles=roles):  # type: ignore[dict-item, arg-type]  # as people do
+        with bind({"when": object}, actor=UUID(int=7), roles=roles):  # as people do
             log.audit("one")
         roles.append("too late")
         assert log.flush(10)

@@ -242,3 +242,27 @@ def test_p6_a_hook_that_fails_is_not_noticed(caplog: pytest.LogCaptureFixture) -
     audit.policy_decision("p", None)  # type: ignore[arg-type]  # as above
     audit.guardrail_finding("g", "prompt_injection", decision=7, score="x", content=8)  # type: ignore[arg-type]  # as above
     assert {one.name for one in caplog.records} == {"otelsiem.integrations.agents"}
+
+
+class Array:
+    """As numpy's: whether it equals a text is asked of each of its numbers."""
+
+    def __eq__(self, other: object) -> Any:
+        return Array()
+
+    __hash__ = None  # type: ignore[assignment]  # as there
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+    def __str__(self) -> str:
+        return "[1 2]"
+
+
+def test_p6_values_that_compare_in_their_own_way_are_written() -> None:
+    told = Told()
+    audit = agents(told)
+    audit.policy_decision("limits", "allow", asked=Array())
+    with audit.tool_call("sum", numbers=Array()):
+        pass
+    assert [str(event[key]) for event, key in zip(told.events, ("asked", "numbers"), strict=True)] == ["[1 2]"] * 2

@@ -221,6 +221,8 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield shop
         assert shop.started
         assert shop.stopped
+        assert log.flush(10)
+        assert not out.exists() or SECRET not in out.read_text(), "of all tests that this one was for"
 
 
 @pytest.fixture(autouse=True)
@@ -379,8 +381,9 @@ def test_an_id_that_is_none_is_replaced(shop: Shop) -> None:
     assert len(event["request_id"]) == 32
 
 
-def test_no_secret_was_written(shop: Shop) -> None:
-    """Last: of all that came before."""
+def test_no_secret_is_written(shop: Shop) -> None:
+    """`shop` looks at its end at what all of them wrote."""
+    assert shop.call("POST", f"/in-endpoint?token={SECRET}", content=SECRET).status_code == 200
     assert shop.log.flush(10)
     assert SECRET not in shop.out.read_text()
 

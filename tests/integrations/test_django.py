@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,43 @@ def test_entries_of_django_auditlog(
         assert "*" in after
     else:
         assert SECRET not in out.read_text()
+
+
+@pytest.mark.parametrize("values", [False, True])
+def test_entries_about_sessions_and_passwords_hold_none(
+    values: bool, said: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AUDITLOG_INCLUDE_ALL_MODELS notes sessions too, and a session's primary key is what the cookie says."""
+    from auditlog.registry import auditlog
+    from django.contrib.auth import get_user_model
+    from django.contrib.sessions.models import Session
+
+    said(values=values)
+    models = (Session, get_user_model())
+    for model in models:
+        auditlog.register(model)
+    try:
+        with audit_log(tmp_path, journal=None) as (log, out):
+            told_to(monkeypatch, log)
+            with served("wsgi") as url, httpx.Client(base_url=url, headers=HEADERS, trust_env=False) as client:
+                assert client.post("/login", data={"name": "ann", "password": PASSWORD}).text == "yes"
+                key = client.cookies["sessionid"]
+            user = get_user_model().objects.get(username="ann")
+            before, _ = user.password, user.set_password(PASSWORD)
+            user.save()
+            assert log.flush(10)
+    finally:
+        for model in models:
+            auditlog.unregister(model)
+        connections.close_all()
+    text = out.read_text()
+    for secret in (key, before, user.password):
+        assert secret not in text
+    targets = {event["target"]["type"]: event["target"]["id"] for event in delivered(out) if "target" in event}
+    assert targets["sessions.session"] == f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    assert targets["auth.user"] == str(user.pk)
+    changed = [event["metadata"]["audit.changed_fields"] for event in delivered(out) if "target" in event]
+    assert ["password"] in changed
 
 
 def test_the_name_that_was_tried_if_asked_for(

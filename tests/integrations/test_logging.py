@@ -6,6 +6,7 @@ import logging
 import logging.config
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -187,3 +188,15 @@ def test_what_one_entry_brings_is_bounded() -> None:
     loop.extend([loop] * 10)  # a tree of ten branches at each of its floors
     made = plain({"loop": loop, "after": "x"})
     assert str(made).count("…") < 10 * ITEMS
+
+
+class Torn(dict[str, Any]):
+    """One that another thread changes while it is read."""
+
+    def items(self) -> Any:
+        raise RuntimeError("dictionary changed size during iteration")
+
+
+def test_p6_a_value_that_cannot_be_read_costs_nothing_beside_it() -> None:
+    torn = {"a": Torn(x=1), "b": [Torn(), 10**5000], "c": HTTPStatus.NOT_FOUND, "d": {Torn: 1}}
+    assert plain(torn) == {"a": "<Torn>", "b": ["<Torn>", "<int>"], "c": 404, "d": {str(Torn): 1}}

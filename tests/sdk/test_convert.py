@@ -128,7 +128,7 @@ def test_p4_a_field_that_is_none_of_its_kind_costs_neither_the_record_nor_its_ba
     assert encode(batch)
 
 
-class Shade(str, enum.Enum):
+class Shade(str, enum.Enum):  # noqa: UP042 - whose text is not its value, other than a StrEnum's
     DARK = "dark"
 
 

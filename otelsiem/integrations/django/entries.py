@@ -1,11 +1,14 @@
 """django-auditlog's entries as events: which object was changed by whom, and which of its fields.
 
 Guarantees: told when the change is committed, so one that is rolled back is not; of values nothing is written unless
-`OTELSIEM["values"]` asks for them, and then as django-auditlog masked them; saving goes on whatever happens in here.
+`OTELSIEM["values"]` asks for them, and then as django-auditlog masked them, but no field that is called as a secret is;
+a primary key that is one (a session's is what its cookie says) is a hash; saving goes on whatever happens in here.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +19,11 @@ from django.db.models.signals import post_save
 from otelsiem.integrations._plain import plain
 from otelsiem.integrations.django.settings import settings
 
+SECRET = re.compile(r"passw|secret|token|session_key|session_data|api_?key|private_?key|credential", re.IGNORECASE)
+KEYED = {  # models whose primary key lets somebody in, and what is made of them
+    "django.contrib.sessions.base_session.AbstractBaseSession",
+    "rest_framework.authtoken.models.Token",
+}
 ACTIONS = {0: "create", 1: "update", 2: "delete", 3: "access"}
 
 
@@ -43,16 +51,19 @@ def _saved(instance: Any = None, created: bool = False, using: str | None = None
         kind = ContentType.objects.db_manager(using).get_for_id(instance.content_type_id)
         model = f"{kind.app_label}.{kind.model}"
         action = ACTIONS.get(instance.action, "change")
+        hidden = _lets_in(kind.model_class())
+        pk = str(instance.object_pk)
+        pk = f"sha256:{hashlib.sha256(pk.encode('utf-8', 'replace')).hexdigest()}" if hidden else pk
         attributes = {
             "audit.action": action,
             "audit.target.type": model,
-            "audit.target.id": str(instance.object_pk),
+            "audit.target.id": pk,
             **_actor(instance),
-            **_changes(instance, values=said.values),
+            **_changes(instance, values=said.values and not hidden),
         }
         event = "configuration_change" if model in {one.lower() for one in said.configuration} else "data_change"
         event = "data_access" if action == "access" else event
-        message = f"{action} {model} {instance.object_pk}"
+        message = f"{action} {model} {pk}"
         transaction.on_commit(
             lambda: door.hook.tell(event, attributes, outcome="success", message=message), using=using
         )
@@ -74,4 +85,13 @@ def _changes(instance: Any, *, values: bool) -> Mapping[str, Any]:
     names = {"audit.changed_fields": sorted(map(str, changes))} if changes else {}
     if not values:
         return names
-    return plain({**names, "audit.target.name": str(instance.object_repr), "audit.changes": changes})
+    told = {name: "***" if SECRET.search(str(name)) else held for name, held in changes.items()}
+    return plain({**names, "audit.target.name": str(instance.object_repr), "audit.changes": told})
+
+
+def _lets_in(model: Any) -> bool:
+    """Whether who knows an object's primary key may act as somebody."""
+    if model is None:  # of an app that is no more
+        return False
+    bases = {f"{base.__module__}.{base.__qualname__}" for base in model.__mro__}
+    return not KEYED.isdisjoint(bases) or bool(SECRET.search(model._meta.pk.name))
