@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, creat
 
 from otelsiem.adapter import SiemAdapter
 from otelsiem.delivery.judge import LONGEST_DELAY, judge_failure, judge_http
-from otelsiem.destinations._payloads import Lines, payloads
+from otelsiem.destinations._payloads import LARGE_PIECE, Lines, payloads
 from otelsiem.destinations._quote import quoted
 from otelsiem.destinations._settings import SETTINGS
 from otelsiem.formats.json import Style, lines
@@ -62,7 +62,7 @@ class AdapterDestination(BaseModel):
         def write(part: Batch) -> Lines:
             return b"".join([line + b"\n" for line in lines(part, at, _STYLE)]), ()
 
-        return payloads(batch, write, self.limits)
+        return payloads(batch, write, self.limits, piece=LARGE_PIECE)
 
     def exchange(self, payload: Payload, at: Moment) -> Exchange:
         reply = yield CallRequest("send", payload.body)

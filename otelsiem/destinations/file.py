@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from otelsiem.delivery.judge import judge
 from otelsiem.destinations._line_settings import Cef, Leef, lines_of
-from otelsiem.destinations._payloads import Lines, payloads
+from otelsiem.destinations._payloads import LARGE_PIECE, PIECE, Lines, payloads
 from otelsiem.destinations._settings import SETTINGS
-from otelsiem.formats.named import FormatName
+from otelsiem.formats.named import BY_COLUMNS, FormatName
 from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Encoded, FileSettings, Limits, Moment, Payload, Traits
 from otelsiem.model.duration import Duration
@@ -115,7 +115,8 @@ class File(BaseModel):
         def write(part: Batch) -> Lines:
             return b"\n".join([*lines(part, at), b""]), ()
 
-        return payloads(batch, write, self.limits)
+        piece = LARGE_PIECE if self.format in BY_COLUMNS else PIECE
+        return payloads(batch, write, self.limits, piece=piece)
 
     def exchange(self, payload: Payload, at: Moment) -> Exchange:
         reply = yield WriteRequest(payload.body)

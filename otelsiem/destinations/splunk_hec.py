@@ -22,10 +22,10 @@ from otelsiem.destinations import _hec_ack, _hec_confirm
 from otelsiem.destinations._hec_ack import Ack, AckText
 from otelsiem.destinations._hec_url import Endpoints, ack_url, health_url, peer, url_path
 from otelsiem.destinations._hec_verdict import Judge, untouched, unwell
-from otelsiem.destinations._payloads import Lines, payloads
+from otelsiem.destinations._payloads import LARGE_PIECE, Lines, payloads
 from otelsiem.destinations._settings import HttpClient, TemplateText, printable
 from otelsiem.formats.gzip import decompress
-from otelsiem.formats.hec import Schema, Style, envelopes
+from otelsiem.formats.hec import Schema, Style, body, indexes
 from otelsiem.formats.speaker import Product
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Confirmation, Confirming, Encoded, HttpSettings, Limits, Moment, Payload, Traits
@@ -138,10 +138,9 @@ class SplunkHec(HttpClient):
         keyed = style.index is not None and style.index.constant is None
 
         def write(part: Batch) -> Lines:
-            written = envelopes(part, at, style)
-            return _encoder.encode_lines(written), [e.index or "" for e in written] if keyed else ()
+            return body(part, at, style), indexes(part, style) if keyed else ()
 
-        return payloads(batch, write, self.limits, gzip=self.compression == "gzip")
+        return payloads(batch, write, self.limits, piece=LARGE_PIECE, gzip=self.compression == "gzip")
 
     @property
     def confirmation(self) -> Confirmation | None:

@@ -18,14 +18,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from otelsiem import __version__
 from otelsiem.destinations._frame import framed, room
-from otelsiem.destinations._payloads import Entries, entries
+from otelsiem.destinations._payloads import LARGE_PIECE, PIECE, Entries, entries
 from otelsiem.destinations._settings import HttpClient, header_name, printable
 from otelsiem.destinations._signature import ID, Signature
 from otelsiem.destinations._webhook_settings import Auth, Failures, Success, Url, url_secrets
 from otelsiem.destinations._webhook_verdict import Judge
 from otelsiem.formats.gzip import decompress
 from otelsiem.formats.json_template import Escape, JsonTemplate
-from otelsiem.formats.named import FormatName, Lines, named
+from otelsiem.formats.named import BY_COLUMNS, FormatName, Lines, named
 from otelsiem.formats.speaker import Product
 from otelsiem.model.destination import Encoded, HttpSettings, Limits, Moment, Payload, Traits
 from otelsiem.model.exchange import Answer, Exchange, HttpRequest
@@ -142,7 +142,8 @@ class Webhook(HttpClient):
         limits = room(self.limits, before, after)
         if self._body == "single":
             limits = replace(limits, records=1)
-        made = entries(batch, write, limits)
+        by_columns = self.template is None and self.format in BY_COLUMNS
+        made = entries(batch, write, limits, piece=LARGE_PIECE if by_columns else PIECE)
         if self._keyed:
             ids = [record.id for record in records(batch)]
             keyed = [replace(p, headers={ID: _key(p.body, [ids[n] for n in p.indices])}) for p in made.payloads]

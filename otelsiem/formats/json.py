@@ -134,7 +134,9 @@ def events(batch: Batch, at: Moment, product: Product) -> list[Event]:
 
 def lines(batch: Batch, at: Moment, style: Style) -> list[bytes]:
     """One line per record."""
-    return [_encoder.encode(event) for event in documents(batch, at, style.product, Event)]
+    from otelsiem.formats import _json_lines  # here, because it writes the events of this module
+
+    return _json_lines.lines(batch, at, style.product)
 
 
 def timestamps() -> Stamp:

@@ -1,9 +1,9 @@
-"""How HEC events of one shape are laid out: struct types with the fields that such records have, filled by one call.
+"""How documents of one shape are laid out: struct types with the fields that such records have, filled by one call.
 
 A document that has every field must be asked for each whether it is there; a type made for the shape need not be, and
-is filled in C. Guarantees: the bytes are those of the general way (`json.document`); what is not plain (a null,
-an object, an attack technique, an outcome to translate) has no layout and goes that way. Layouts are kept for
-the process, because making one costs as much as twenty records; shapes come from senders, so few are kept.
+is filled in C. What is not plain (a null, an object, a list of lists) has no layout and goes the general way. Layouts,
+and the plans of lines, are kept for the process, because making one costs as much as twenty records; shapes come from
+senders, so few are kept.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from otelsiem.formats.json import Event
-from otelsiem.formats.shape import shape
 from otelsiem.formats.values import PLAIN
 
 Row: TypeAlias = Sequence[Any]  # a record's attribute values, None, then what the group's resource says
@@ -26,27 +24,16 @@ Signature: TypeAlias = tuple[Any, ...]  # the attribute keys, then the types of 
 
 MOST_KEYS, LONGEST_KEYS = 64, 4096  # of one shape, so that all layouts together stay below some megabytes
 
-_CAREFUL = frozenset({float, list})  # plain when what is in them is
-_PLAIN = PLAIN | _CAREFUL
-_FIELDS = Event.__struct_fields__
-_HEAD = tuple([name for name in _FIELDS[: _FIELDS.index("source")] if name != "body"])  # the body is text: `message`
-_ATTRIBUTES = _FIELDS[_FIELDS.index("source") : _FIELDS.index("target")]
-_TAIL = tuple([name for name in _FIELDS[_FIELDS.index("target") :] if name != "mitre_attack"])
-_CIM = (
-    "user", "src", "dest", "app", "signature", "status", "object", "object_id", "object_category", "vendor_product",
-)  # fmt: skip
-_TARGET = ("id", "type", "name")
-_USER = ("user_name", "user_id", "user_email")
-_INDEXED = ("tenant_id", "agent_id", "correlation_id", "constitutional_hash")
+_PLAIN = PLAIN | {float, list}  # these two are plain when what is in them is
 
 
 class Layout(NamedTuple):
     """A struct type for one shape, and what to pick for it from a row."""
 
-    make: Callable[..., msgspec.Struct]  # its fields in order: the head, the attributes, the tail, CIM's names
+    make: Callable[..., msgspec.Struct]  # its fields in order
     attributes: Pick
     metadata: Callable[[Mapping[str, Any], Row], Any]
-    pivots: Pick  # tenant, agent, correlation, hash, user, src, outcome; None for what is not there
+    pivots: Pick  # what its writer looks at itself; None for what is not there
     target: Pick | None  # its id, type and name
     careful: Pick | None  # what must be `unharmed` for a record to be written this way
 
@@ -102,36 +89,6 @@ def small(signature: Signature) -> bool:
     """Whether what is made for it may be kept."""
     keys, _ = halves(signature)
     return len(keys) <= MOST_KEYS and sum(map(len, keys)) <= LONGEST_KEYS
-
-
-def layout(keys: Sequence[str], types: Sequence[type], said: Sequence[str]) -> Layout | None:
-    """The layout for attributes of these plain types in a group whose resource says `said`; None: there is none."""
-    plan = shape(keys)
-    where = {key: n for n, key in enumerate(keys)}
-    flat = {name: where[key] for name, key in plan.moved}
-    target = {name: where[key] for name, key in plan.target}
-    at = {name: n for n, name in enumerate(said, len(keys) + 1)} | flat
-    none = len(keys)  # the place in the row where nothing stands
-    user = next((flat[name] for name in _USER if name in flat), none)
-    texts = [*[at.get(name, none) for name in _INDEXED], user]
-    # Indexed fields are texts, and CIM's names skip a 0 as well as what is not there.
-    if any(types[n] is not str for n in (*texts, *target.values()) if n < none):
-        return None
-    if plan.attack or plan.heads or (plan.outcomes and "outcome" not in flat):
-        return None
-    main = [name for name in _ATTRIBUTES if name in at]
-    careful = [n for n, kind in enumerate(types) if kind in _CAREFUL]
-    try:
-        return Layout(
-            make=struct_type([*_HEAD, *main, *_TAIL, *_CIM], {"siem": "_siem"}),
-            attributes=picker([at[name] for name in main]),
-            metadata=metadata_of(plan.rest, where),
-            pivots=picker([*texts, flat.get("src_ip", none), flat.get("outcome", none)]),
-            target=picker([target.get(name, none) for name in _TARGET]) if target else None,
-            careful=picker(careful) if careful else None,
-        )
-    except (ValueError, UnicodeError):  # a key that cannot be a field's name: quotes, control characters
-        return None
 
 
 def unharmed(value: Any) -> bool:

@@ -15,6 +15,7 @@ from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch
 
 FormatName: TypeAlias = Literal["json", "ecs", "ocsf", "cef", "leef", "rfc5424", "rfc3164", "datadog"]
+BY_COLUMNS = frozenset({"json", "ecs", "ocsf", "rfc5424", "rfc3164"})  # they write many alike records together
 Lines: TypeAlias = Callable[[Batch, Moment], list[bytes]]
 
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from otelsiem.formats._columns import alike, apart, put
+from otelsiem.formats._columns import Together, alike, apart, put
 from otelsiem.formats.layout import Signature
 from otelsiem.model.record import Batch, Group, Record, Scope, count
 
-Write: TypeAlias = Callable[[Sequence[Record]], Sequence[bytes | None]]  # None: it goes the general way after all
+Write: TypeAlias = Together
 General: TypeAlias = Callable[[Record], bytes]
 Find: TypeAlias = Callable[[Signature], Write | None]  # None: there is no plan for this signature
 
@@ -44,6 +44,15 @@ def lines(batch: Batch, make: Callable[[Group, bytes], tuple[General, Find | Non
     for part, (places, records) in parts.items():
         put(made, places, writers[part].lines(records))
     return made
+
+
+def body(batch: Batch, make: Callable[[Group, bytes], tuple[General, Find | None]]) -> bytes:
+    """The same as one text, each line ended; the shorter way, where all groups say the same and records are alike."""
+    if batch and len({*(tolds := [*map(said, batch)])}) == 1 and (tolds[0] or len(batch) == 1):
+        records = [record for group in batch for record in group.records]
+        if (whole := Ways(*make(batch[0], tolds[0])).body(records)) is not None:
+            return whole
+    return b"\n".join([*lines(batch, make), b""])
 
 
 def said(group: Group) -> bytes:
@@ -81,6 +90,13 @@ class Ways:
         for signature, places in apart(signatures).items():
             put(made, places, self._alike(signature, [records[n] for n in places], self._find))
         return made
+
+    def body(self, records: Sequence[Record]) -> bytes | None:
+        """All in one text; None where they must be written line by line."""
+        if self._find is None or not records or (signature := alike(records)) is None:
+            return None
+        write = self._find(signature)
+        return None if write is None else write.body(records)
 
     def _alike(self, signature: Signature, records: Sequence[Record], find: Find) -> list[bytes]:
         if signature not in self._writes:

@@ -84,6 +84,7 @@ class Severity(BaseModel):
 
 def _judge(records: list[Record], floors: dict[str, int]) -> None:
     """The default rules; written out flat, since an ordinary record passes here in 0.16 us."""
+    endings: dict[str, int] = {}  # of the outcomes of these records, and of no others
     for record in records:
         attributes = record.attributes
         number = record.severity
@@ -103,8 +104,13 @@ def _judge(records: list[Record], floors: dict[str, int]) -> None:
             number = min(max(number, floor), 24)
         if number < ERROR:
             if "audit.outcome" in attributes:  # the usual name first; the others only in its absence
-                if attributes["audit.outcome"] != "success":
-                    number = max(number, _ending(attributes["audit.outcome"]))
+                ended = attributes["audit.outcome"]
+                if ended != "success":
+                    if type(ended) is not str:  # also because to Python True is 1
+                        floor = _ending(ended)
+                    elif (floor := endings.get(ended)) is None:
+                        floor = endings[ended] = _ending(ended)
+                    number = max(number, floor)
             elif "outcome" in attributes or "status" in attributes or "decision" in attributes:
                 number = max(number, _ending(_first(attributes, OUTCOMES)))
         record.severity = number

@@ -23,6 +23,7 @@ import msgspec
 from otelsiem import formats
 from otelsiem.destinations._payloads import LARGE_PIECE, PIECE
 from otelsiem.formats.gzip import compress
+from otelsiem.formats.named import BY_COLUMNS
 from otelsiem.model.destination import Destination, Encoded, Moment
 from otelsiem.model.record import Batch, cut
 from otelsiem.otlp.ids import stamp
@@ -30,7 +31,7 @@ from tests.benchmarks.records import standard
 
 RECORDS = 1000
 STEPS = 100  # of the loop, per record
-BY_COLUMNS = frozenset({"ecs", "ocsf", "rfc3164", "rfc5424"})  # which destinations cut into larger pieces
+LARGE = BY_COLUMNS | {"hec"}  # which destinations cut into larger pieces
 JSON, MSGSPEC, LOOP = "json", "msgspec", "loop"
 HEADS = (
     "what", "name", "µs best", "µs median", "× loop", "× json", "× msgspec", "bytes/record", "µs with gzip",
@@ -144,7 +145,7 @@ def _formats(batch: Batch, at: Moment) -> Iterator[Subject]:
     for found in pkgutil.iter_modules(formats.__path__):
         module = None if found.name.startswith("_") else import_module(f"{formats.__name__}.{found.name}")
         if module is not None and hasattr(module, "Style") and hasattr(module, "lines"):
-            size = LARGE_PIECE if found.name in BY_COLUMNS else PIECE
+            size = LARGE_PIECE if found.name in LARGE else PIECE
             pieces = [cut(batch, start, start + size) for start in range(0, RECORDS, size)]
             yield Subject("format", found.name, _Format(module, pieces, at))
 

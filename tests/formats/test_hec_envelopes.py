@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 
-from otelsiem.formats.hec import Style, clock, envelopes
+from otelsiem.formats._hec_document import clock
+from otelsiem.formats.hec import Style, body
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Moment
 from otelsiem.model.record import Batch, Group, Record, Scope, records
@@ -33,7 +33,7 @@ def read(body: bytes) -> Iterator[dict[str, Any]]:
 
 
 def written(batch: Batch, style: Style | None = None) -> list[dict[str, Any]]:
-    return list(read(msgspec.json.Encoder().encode_lines(envelopes(batch, AT, style or Style()))))
+    return list(read(body(batch, AT, style or Style())))
 
 
 def one(style: Style | None = None, resource: dict[str, Any] | None = None, **record: Any) -> dict[str, Any]:
