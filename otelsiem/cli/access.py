@@ -46,7 +46,9 @@ class Access:
 def access(given: Given, config: Config) -> Access:
     """The way to the receiver. Raises CommandError."""
     try:
-        token = _line(given.token_file) if given.token_file else given.token
+        token = _line(given.token_file) if given.token_file else given.token.strip()
+        if not (token.isascii() and token.isprintable()):  # what HTTP says of it would quote it
+            raise CommandError("the token holds characters that no header can carry: was it copied whole?")
         if given.endpoint:
             url = _url(given.endpoint)
             return Access(url, _headers("Bearer", token), _context(given) if url.startswith("https:") else None)
@@ -57,6 +59,8 @@ def access(given: Given, config: Config) -> Access:
 
 def _url(endpoint: str) -> str:
     base = endpoint if "://" in endpoint else f"http://{endpoint}"
+    if not base.startswith(("http://", "https://")):
+        raise CommandError("--endpoint: expected http:// or https://, for example http://127.0.0.1:4318")
     return base if base.endswith("/v1/logs") else base.rstrip("/") + "/v1/logs"
 
 

@@ -11,14 +11,15 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from otelsiem.cli.access import Access
 from otelsiem.cli.exits import CommandError
 from otelsiem.config.model import Config
 from otelsiem.transport.tls import fault
+
+if TYPE_CHECKING:  # a tenth of the time that `otelsiem run` takes to start, and it asks nobody
+    import httpx
 
 RECEIPT = "x-otelsiem-receipt"
 LONGEST = 15.0  # seconds for one answer of the admin API: a replay of many letters is one transaction
@@ -43,6 +44,8 @@ class Gateway:
 
     def __init__(self, base: str, token: str) -> None:
         self.base = base
+        import httpx
+
         # trust_env: a proxy of the environment has no business between this process and its own machine
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=base, headers=headers, timeout=LONGEST, trust_env=False)
@@ -95,6 +98,8 @@ class Gateway:
         return count
 
     def _ask(self, method: str, path: str, **what: Any) -> dict[str, Any]:
+        import httpx
+
         try:
             answer = self._http.request(method, path, **what)
         except httpx.ConnectError as why:
@@ -131,6 +136,8 @@ def gateway(config: Config) -> Gateway:
 
 def post(to: Access, request: Mapping[str, Any], timeout: float) -> list[Receipt]:
     """One OTLP/HTTP request; where the gateway put the records. CommandError when it did not take them."""
+    import httpx
+
     url = to.url
     try:
         with httpx.Client(timeout=timeout, trust_env=not to.local, verify=to.context or True) as client:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]  # no other name
+
+if TYPE_CHECKING:
+    from otelsiem.config.model import Config
 
 NAME = "otelsiem"
 VARIABLE = "_OTELSIEM_COMPLETE"  # the script sets it when it asks us
@@ -49,9 +52,14 @@ def exporters(ctx: typer.Context, incomplete: str) -> list[str]:
         checked = configuration(*[_given(ctx.params.get(name)) for name in ("config", "sets", "env_file")])
     except (OtelsiemError, OSError):
         return []
-    pipelines = checked.service.pipelines
+    return [name for name in owners(checked) if name.startswith(incomplete)]
+
+
+def owners(config: Config) -> list[str]:
+    """Who may have dead letters: the exporters at work, and the doors of the pipelines."""
+    pipelines = config.service.pipelines
     names = {id_ for pipeline in pipelines.values() for id_ in pipeline.exporters}
-    return [name for name in [*sorted(names), *[f"door/{name}" for name in pipelines]] if name.startswith(incomplete)]
+    return [*sorted(names), *[f"door/{name}" for name in pipelines]]
 
 
 def _given(value: Any) -> Any:

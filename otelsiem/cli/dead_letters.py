@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from otelsiem.cli import exits, say
-from otelsiem.cli.completion import exporters
+from otelsiem.cli.completion import exporters, owners
+from otelsiem.cli.exits import CommandError
 from otelsiem.cli.letters import find, letters
 from otelsiem.cli.options import AsJson, ConfigFiles, EnvFiles, Sets, configuration
+from otelsiem.config.model import Config
 
 app = typer.Typer(help="Refused records: list, show, replay, purge.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,8 +35,12 @@ def list_(  # noqa: PLR0917 - typer calls it by name
     as_json: AsJson = False,
 ) -> None:
     """List them, oldest first."""
-    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
-        page, more = source.dead_letters(exporter, limit, offset)
+    with exits.told(as_json):
+        checked = configuration(config, sets, env_file)
+        with letters(checked) as source:
+            page, more = source.dead_letters(exporter, limit, offset)
+    if exporter and not page and not offset and (unknown := _unknown(exporter, checked)):
+        say.note(unknown)
     if as_json:
         say.data({"dead_letters": page, "more": more})
         return
@@ -100,8 +106,11 @@ def replay(  # noqa: PLR0917 - typer calls it by name
     otelsiem dead-letters replay --exporter splunk_hec/soc --all
     """
     chosen = _chosen(position, everything=everything)
-    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
-        count = source.replay(exporter, chosen)
+    with exits.told(as_json):
+        checked = configuration(config, sets, env_file)
+        with letters(checked) as source:
+            count = source.replay(exporter, chosen)
+        _meant(exporter, count, chosen, checked)
     _complete("replayed", count, f"{count} to be delivered again by {exporter}", chosen, as_json=as_json)
 
 
@@ -123,8 +132,11 @@ def purge(  # noqa: PLR0917 - typer calls it by name
     chosen = _chosen(position, everything=everything)
     what = "ALL dead letters" if chosen is None else f"{len(chosen)} dead letter{'s' * (len(chosen) > 1)}"
     exits.confirmed(f"Delete {what} of {exporter} for good?", "nothing was deleted", yes=yes, as_json=as_json)
-    with exits.told(as_json), letters(configuration(config, sets, env_file)) as source:
-        count = source.purge(exporter, chosen)
+    with exits.told(as_json):
+        checked = configuration(config, sets, env_file)
+        with letters(checked) as source:
+            count = source.purge(exporter, chosen)
+        _meant(exporter, count, chosen, checked)
     _complete("purged", count, f"{count} deleted", chosen, as_json=as_json)
 
 
@@ -133,6 +145,20 @@ def _chosen(position: list[int] | None, *, everything: bool) -> list[int] | None
     if bool(position) == everything:
         raise typer.BadParameter("say which: --position N (may be repeated), or --all", param_hint="--position")
     return None if everything else sorted(set(position or []))
+
+
+def _meant(exporter: str, count: int, chosen: list[int] | None, config: Config) -> None:
+    """All of nobody's letters are none: a slip of the pen must not look like work done."""
+    if not count and chosen is None and (unknown := _unknown(exporter, config)):
+        raise CommandError(unknown)
+
+
+def _unknown(exporter: str, config: Config) -> str:
+    """Why an exporter without letters is none; "" when it is one. Those of an exporter that is gone stay its own."""
+    there = owners(config)
+    if exporter in there:
+        return ""
+    return f"{exporter} has no dead letters, and is no exporter of this configuration; there are: {', '.join(there)}"
 
 
 def _complete(verb: str, count: int, sentence: str, chosen: list[int] | None, *, as_json: bool) -> None:

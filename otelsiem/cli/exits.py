@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -60,8 +61,10 @@ def told(as_json: bool = False) -> Iterator[None]:
         if as_json:
             say.data(failed(error))
         raise typer.Exit(Exit.CONFIG) from None
+    except BrokenPipeError:  # whoever read our answer has enough: `| head`
+        raise
     except (OtelsiemError, OSError) as error:
-        say.error(str(error))
+        say.error(_sentence(error))
         if as_json:
             say.data(failed(error))
         raise typer.Exit(code(error)) from None
@@ -95,4 +98,12 @@ def failed(error: OtelsiemError | OSError) -> dict[str, Any]:
         problems = [asdict(problem) for problem in error.problems]
         sentence = f"{say.counted(error.problems)}; nothing was started"
         return {"error": sentence, "exit": Exit.CONFIG, "problems": problems}
-    return {"error": say.clean(error), "exit": code(error), "problems": []}
+    return {"error": say.clean(_sentence(error)), "exit": code(error), "problems": []}
+
+
+def _sentence(error: OtelsiemError | OSError) -> str:
+    """What the system says comes without its number, and with the place behind which it happened."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    name = error.filename2 or error.filename
+    return f"{os.fsdecode(name)}: {error.strerror}" if isinstance(name, str | bytes) else error.strerror

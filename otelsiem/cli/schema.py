@@ -17,4 +17,5 @@ def schema() -> None:
     from otelsiem.config.schema import schema as document
 
     with exits.told():
-        say.data(document())
+        made = document()
+    say.data(made)

@@ -160,13 +160,18 @@ def _request(event: str, number: int, message: str, attributes: Sequence[tuple[s
         "timeUnixNano": now,
         "observedTimeUnixNano": now,
         "severityNumber": number,
-        "eventName": event,
-        "body": {"stringValue": message},
+        "eventName": _text(event),
+        "body": {"stringValue": _text(message)},
         "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes],
     }
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "otelsiem-send"}}]}
     scope = {"name": "otelsiem.cli.send", "version": __version__}
     return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": scope, "logRecords": [record]}]}]}
+
+
+def _text(argument: str) -> str:
+    """An argument that is not UTF-8 with its odd bytes escaped: OTLP carries text only."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _level(word: str) -> int:
@@ -182,7 +187,7 @@ def _attributes(pairs: Sequence[str]) -> list[tuple[str, str]]:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise typer.BadParameter(f"{pair!r} is not key=value", param_hint="--attribute")
-        found.append((key, value))
+        found.append((_text(key), _text(value)))
     return found
 
 

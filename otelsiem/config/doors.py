@@ -16,6 +16,7 @@ from otelsiem.config.pipelines import Gone
 from otelsiem.config.report import Report
 from otelsiem.config.tree import Items, Leaf, Table, find
 from otelsiem.gateway.receivers import certificates, keyring
+from otelsiem.gateway.receivers.certificates import Certificate
 from otelsiem.gateway.receivers.listen import is_loopback
 from otelsiem.gateway.receivers.watched import UnusableError
 from otelsiem.model.near import nearest
@@ -92,7 +93,7 @@ def _check_tls(root: Table, door: Door, report: Report) -> None:
     if tls is None:
         return
     try:
-        certificates.read(tls.value)
+        _warn_time(root, door, certificates.read(tls.value), report)
     except UnusableError as why:
         path = (*door.steps, "tls", why.key)
         report.problem(find(root, path)[2], path, str(why), RELATIVE)
@@ -100,6 +101,14 @@ def _check_tls(root: Table, door: Door, report: Report) -> None:
         path = (*door.steps, "tls", "min_version")
         said = "gRPC in Python speaks TLS 1.2 and 1.3 and cannot be told to refuse 1.2"
         report.problem(find(root, path)[2], path, said, 'write "1.2", or take records over http only')
+
+
+def _warn_time(root: Table, door: Door, certificate: Certificate, report: Report) -> None:
+    """It may start, since renewed files are read without a restart; until then nobody comes in, and no log says why."""
+    if said := certificates.out_of_date(certificate):
+        path = (*door.steps, "tls", "cert_file")
+        place = find(root, path)[2]
+        report.warning(place, path, f"the certificate {said}: senders that check it send nothing", "renew it")
 
 
 def _check_auth(root: Table, door: Door, service: Service, report: Report) -> None:

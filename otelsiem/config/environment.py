@@ -1,7 +1,8 @@
 """The environment variables that configure a gateway without a file, read, and what there is to say about them.
 
 Guarantees: a wrong value names its variable and what was expected and never shows itself; a variable that has no exact
-counterpart here is accepted, and one line says what it means instead. Beside `--config` they mean nothing, which is
+counterpart here is accepted, and one line says what it means instead; a name that is one of ours but for a slip is
+told. Beside `--config` they mean nothing, which is
 told, too: there only `${env:NAME}` asks for a variable.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from difflib import get_close_matches
 
 from otelsiem.config.dotenv import Environment
 from otelsiem.config.report import Report
@@ -29,6 +31,13 @@ from otelsiem.model.variables import (
 )
 
 FILE = "file"  # SIEM_TYPE: no destination but the local file
+PREFIXES = ("SIEM_", "SPLUNK_", "DATADOG_", "HTTPX_", "OTELSIEM_")
+NEAR = 0.9  # how alike two names are that differ by a slip; SPLUNK_REALM and DATADOG_TRACE_ENABLED are other programs'
+KNOWN = frozenset(
+    {v.name for v in (*VARIABLES, *LIBRARY)}
+    | {name for one in ABSENT for name in (*one.asking, *one.others)}
+    | {*RETIRED, "OTELSIEM_CONFIG", "OTELSIEM_ENV_FILE", "OTELSIEM_TOKEN"}
+)
 
 
 def read(env: Environment, report: Report) -> dict[str, Leaf]:
@@ -58,6 +67,16 @@ def explain(env: Environment, report: Report) -> None:
         for name in one.asking:
             if env.values.get(name) and TRUTHS.get(env.values[name].strip().lower(), True):
                 report.warning(env.place(name), name, f"has no effect: this version has no destination {one.title}")
+    for name in env.values:
+        if env.values[name] and (meant_one := _slip(name)):
+            report.warning(env.place(name), name, "is not a variable here", f"did you mean {meant_one!r}?")
+
+
+def _slip(name: str) -> str:
+    """The variable that somebody meant who set one that nobody knows; "" for what is another program's."""
+    if name in KNOWN or not name.startswith(PREFIXES):
+        return ""
+    return "".join(get_close_matches(name, sorted(KNOWN), 1, NEAR))
 
 
 def ignored(env: Environment, used: Collection[str], report: Report) -> None:
@@ -129,8 +148,9 @@ _PAGE = """\
 <!-- printed from otelsiem/config/environment.py -->
 
 Without `--config`, these variables change the [embedded configuration](configuration.md#without-a-file). They may also
-stand in a file that `--env-file` names. An empty variable counts as unset. `otelsiem print-config` shows the YAML that
-they stand for. With `--config` they have no effect, except where the file asks for one with `${{env:NAME}}`.
+stand in a file that `--env-file` names. An empty variable counts as unset; a name that differs from one of these by a
+slip draws a warning. `otelsiem print-config` shows the YAML that they stand for. With `--config` they have no effect,
+except where the file asks for one with `${{env:NAME}}`.
 
 | variable | stands for | expected | |
 |---|---|---|---|

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from otelsiem.config import command_line, components, embedded, environment, secrets
+from otelsiem.config import command_line, components, embedded, environment, extras, secrets
 from otelsiem.config.collector import prune
 from otelsiem.config.doors import check_doors, check_extensions
 from otelsiem.config.dotenv import Environment
@@ -84,6 +84,7 @@ def _checked(root: Table, report: Report) -> tuple[Config, Gone]:
     processors = {id_: one for id_, one in processors.items() if ("processors", id_) not in off}
     exporters = {id_: one for id_, one in exporters.items() if ("exporters", id_) not in off}
     extensions = {id_: one for id_, one in extensions.items() if ("extensions", id_) not in off}
+    extras.check(root, exporters, report)
     service = _service(root, report)
     if service is not None:
         check_ports(root, receivers, service, report)

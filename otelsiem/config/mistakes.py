@@ -5,8 +5,10 @@ PyYAML tells what it expected where it gave up; people need the place where it w
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+_ADDRESS = re.compile(r"""(?<!["'])\[[0-9A-Fa-f:.%]*::?[0-9A-Fa-f:.%]*]:[0-9]""")
 QUOTES = 'inside { } and [ ] an expression needs quotes: "${env:NAME}"'
 
 
@@ -19,7 +21,10 @@ def explain(error: Any, text: str) -> tuple[int, str, str]:
     line = mark.line + 1 if mark else 1
     said = " ".join(part for part in (error.context, error.problem) if part)
     flow = begin is not None and "flow" in (error.context or "")
-    if flow and "${" in "".join(text.split("\n")[line - 1 : line]):
+    here = "".join(text.split("\n")[line - 1 : line])
+    if _ADDRESS.search(here):
+        return line, f"not valid YAML: {said}", 'an IPv6 address needs quotes: "[::1]:4317"'
+    if flow and "${" in here:
         return line, f"not valid YAML: {said}", QUOTES
     if flow and error.problem and "<stream end>" in error.problem:
         sign = "[" if "sequence" in error.context else "{"

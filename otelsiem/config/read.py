@@ -24,6 +24,9 @@ def read(name: str, env: Environment, report: Report) -> Table | None:
     """The tree, or None when the report says why there is none."""
     scheme, rest = _split(name)
     match scheme:
+        case _ if not name:
+            report.problem(Place(), "--config", "is empty", "a file is wanted; is a variable of the shell not set?")
+            return None
         case "file":
             return _file(Path(rest), report)
         case "yaml":

@@ -35,6 +35,13 @@ _READ = 64 << 10  # bytes: no answer of a collector is longer; a page of a proxy
 UNCONFIRMED = (
     "no ackId came: the token has acknowledgement off, so what is taken counts as delivered before it is indexed"
 )
+_TODO = {  # what a person can do, whatever is on here
+    1: "turn the token on under Settings, Data inputs, HTTP Event Collector",
+    2: "something in between takes away the header Authorization",
+    3: "something in between changes the header Authorization",
+    4: "Splunk knows no such token; check `token`",
+    BAD_INDEX: "check `index`, that it exists, and that the token may write to it",
+}
 _HINTS = {  # what a person can do, by whether `ack` is on here
     (10, False): "the token has indexer acknowledgement on: write ack: {enabled: true}",
     (28, False): "the token has indexer acknowledgement on: write ack: {enabled: true}",
@@ -150,7 +157,8 @@ class Judge:
         """An answer in one line, with what a person can do about it where we know."""
         if said.code is None:
             return f"HTTP {answer.status}{self.where}"
-        hint = _HINTS.get((said.code, self.ack), "") if answer.status == 400 else ""
+        own = _HINTS.get((said.code, self.ack), "") if answer.status == 400 else ""
+        hint = own or _TODO.get(said.code, "")
         shown = " ".join(f"HEC {said.code} {_line(said.text, self.secrets)} (HTTP {answer.status})".split())
         return f"{shown}{self.where}: {hint}" if hint else f"{shown}{self.where}"
 

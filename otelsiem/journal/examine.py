@@ -15,7 +15,7 @@ from otelsiem.journal.check import check
 from otelsiem.journal.findings import ANEW, Diagnosis
 from otelsiem.journal.pages import Pages
 from otelsiem.journal.peek import owned, peek
-from otelsiem.journal.schema import LATER, PAGE, TABLES
+from otelsiem.journal.schema import LATER, PAGE, TABLES, NewerError
 from otelsiem.journal.tables import NAME
 from otelsiem.journal.trees import Trees
 from otelsiem.model.errors import JournalError
@@ -55,6 +55,8 @@ def examine(directory: Path, *, full: bool = False, live: bool | None = None) ->
 
 def _torn(path: Path, error: JournalError) -> bool:
     """Whether it is the file that is damaged: not the way to it, nor somebody else's file."""
+    if isinstance(error, NewerError):
+        return False  # however much of it looks like ours: what is new in it would be thrown away
     if isinstance(error.__cause__, sqlite3.DatabaseError):
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _OUTSIDE
     with contextlib.closing(sqlite3.connect(":memory:")) as pattern:

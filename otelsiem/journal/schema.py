@@ -12,6 +12,7 @@ from otelsiem.model.errors import JournalError
 
 APPLICATION = 0x4F53_494D  # "OSIM", at byte 68 of the file
 VERSION = 1
+BELIEVED = 1_000  # versions; a header that says more may be torn
 PAGE = 16 << 10
 WAL_KEPT = 16 << 20
 
@@ -43,6 +44,10 @@ CREATE INDEX dead_owner ON dead(owner);
 {OMITTED}
 """
 _CREATE = f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
+
+
+class NewerError(JournalError):
+    """The file is of a version of otelsiem that comes after this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,8 @@ def recognised(db: sqlite3.Connection, path: Path) -> bool:
     if tables and application != APPLICATION:
         raise JournalError(f"{path} is a SQLite database, but not a journal of otelsiem; use another directory")
     if version > VERSION:
-        raise JournalError(
-            f"{path} has schema {version}, this otelsiem knows {VERSION}: start the newer version that wrote it"
-        )
+        said = f"{path} has schema {version}, this otelsiem knows {VERSION}: start the newer version that wrote it"
+        raise NewerError(said) if version <= BELIEVED else JournalError(said)
     return bool(tables)
 
 

@@ -226,6 +226,39 @@ def test_send_that_is_not_taken_ends_with_1(config: Path, server: Server) -> Non
     assert "the journal is full" in result.stderr
 
 
+@pytest.mark.parametrize("token", ["hunter22-\nplanted", "hunter22-planted…", "hunter22\x00planted"])
+def test_a_token_that_no_header_can_carry_is_said_and_not_shown(config: Path, server: Server, token: str) -> None:
+    result = sent(config, server, "--token", token)
+    assert result.exit_code == 1
+    assert "the token holds characters that no header can carry" in result.stderr
+    assert "hunter22" not in result.output
+    assert server.asked == []
+
+
+def test_the_end_of_a_line_does_not_belong_to_a_token(
+    config: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(server)
+    monkeypatch.setenv("OTELSIEM_TOKEN", "hunter22-planted\r\n")
+    assert sent(config, server, "--timeout", "0").exit_code == 0
+    assert server.asked[-1].headers["authorization"] == "Bearer hunter22-planted"
+
+
+def test_what_is_not_utf8_arrives_escaped(config: Path, server: Server) -> None:
+    taken(server)
+    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
+    words = ["--event", odd, "--message", odd, "--attribute", f"{odd}={odd}", "--timeout", "0"]
+    assert sent(config, server, *words).exit_code == 0
+    assert server.asked[-1].body.count(rb"caf\\xe9") == 4
+
+
+def test_an_endpoint_that_is_not_http_sends_nothing(config: Path, server: Server) -> None:
+    result = sent(config, server, "--endpoint", "grpc://127.0.0.1:4317")
+    assert result.exit_code == 1
+    assert "--endpoint: expected http:// or https://" in result.stderr
+    assert "may have been taken" not in result.stderr
+
+
 def test_send_without_a_gateway_says_how_to_start_one(tmp_path: Path) -> None:
     result = call("send", "--config", write(tmp_path, free_port(), free_port()))
     assert result.exit_code == 1
@@ -304,6 +337,27 @@ def test_replay_orders_what_was_chosen(config: Path, server: Server) -> None:
     assert server.asked[-1].json == {"exporter": "file", "positions": [7, 9]}
     assert call(*words, "--all").exit_code == 0
     assert server.asked[-1].json == {"exporter": "file", "positions": None}
+
+
+@pytest.mark.parametrize("command", [["replay", "--all"], ["purge", "--all", "--yes"]])
+def test_an_exporter_that_nobody_knows_is_not_done_in_silence(config: Path, server: Server, command: list[str]) -> None:
+    letters(server)
+    server.say(f"/api/v1/dead-letters/{command[0]}", {"replayed": 0, "purged": 0})
+    words = ["dead-letters", *command, "--config", config, "--exporter"]
+    result = call(*words, "konsole")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "konsole has no dead letters, and is no exporter of this configuration" in result.stderr
+    assert "there are: console, door/logs" in result.stderr
+    for known in ("console", "door/logs"):
+        assert call(*words, known).exit_code == 0
+    assert json.loads(call(*words, "konsole", "--json").stdout)["exit"] == 1
+
+
+def test_a_list_of_nobody_says_so_beside_the_answer(config: Path, server: Server) -> None:
+    letters(server)
+    result = call("dead-letters", "list", "--config", config, "--exporter", "konsole")
+    assert (result.exit_code, result.stdout) == (0, "no dead letters\n")
+    assert "konsole has no dead letters, and is no exporter" in result.stderr
 
 
 def test_replay_of_what_is_not_there_is_said(config: Path, server: Server) -> None:

@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Authority(tmp_path_factory.mktemp("ca"))
     made.pair("server", "DNS:localhost")
     made.pair("other", "DNS:localhost")
+    made.pair("late", "DNS:localhost", "-days", "-1")
     (made.directory / "tokens").write_text(f"{TOKEN}\n{OTHER}\n")
     return made.directory
 
@@ -335,3 +336,12 @@ def test_extensions_that_have_no_effect_may_be_put_to_work(tmp_path: Path, folde
     )
     [line] = [str(one) for one in loaded(tmp_path, text, folder).warnings]
     assert "health_check: is accepted and has no effect" in line
+
+
+@pytest.mark.parametrize("mutual", ["", ", client_ca_file: FOLDER/ca.pem"])
+def test_a_certificate_that_no_sender_takes_is_told(tmp_path: Path, folder: Path, mutual: str) -> None:
+    """Senders break off, and that leaves no trace here."""
+    for name, said in (("server", []), ("late", ["the certificate has expired: senders that check it send nothing"])):
+        tls = f"{{cert_file: FOLDER/{name}.pem, key_file: FOLDER/{name}.key{mutual}}}"
+        found = warnings(tmp_path, f"endpoint: 'localhost:4317', tls: {tls}", folder)
+        assert found == [f"receivers.otlp.protocols.grpc.tls.cert_file: {one}" for one in said]

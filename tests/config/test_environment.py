@@ -298,6 +298,33 @@ def test_no_absent_destination_exists() -> None:
     assert not [one.type for one in ABSENT if discover.destination(one.type)]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SIEM_ENABLE", "SIEM_ENABLED"),
+        ("SPLUNK_HEC_TOKN", "SPLUNK_HEC_TOKEN"),
+        ("DATADOG_API_KYE", "DATADOG_API_KEY"),
+        ("OTELSIEM_CONIFG", "OTELSIEM_CONFIG"),
+    ],
+)
+def test_p8_a_slip_in_a_name_is_told(name: str, meant: str, tmp_path: Path) -> None:
+    [line] = said(configured(**{name: SECRET}))
+    assert line == f"{name}: is not a variable here (did you mean {meant!r}?)"
+    (tmp_path / "v.env").write_text(f"\n{name}={SECRET}\n")
+    [line] = said(load(Sources(env_files=(tmp_path / "v.env",)), {}))
+    assert line.startswith(f"{tmp_path / 'v.env'}:2: {name}: is not a variable here")
+    assert said(configured(**{name: ""})) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SPLUNK_HOME", "SPLUNK_REALM", "SPLUNK_ACCESS_TOKEN", "DATADOG_HOST", "DATADOG_TRACE_ENABLED",
+     "OTELSIEM_SPLUNK_HEC_TOKEN", "OTELSIEM_JOURNAL", "OTELSIEM_TOKEN", "SPLUNK", "HOME"],
+)  # fmt: skip
+def test_a_variable_of_another_program_says_nothing(name: str) -> None:
+    assert said(configured(**{name: "x"})) == []
+
+
 def test_what_waits_for_splunk_says_so() -> None:
     assert said(configured(SPLUNK_INDEX="x", SIEM_BATCH_SIZE="5")) == [
         "SPLUNK_INDEX: has no effect without SPLUNK_HEC_URL and SPLUNK_HEC_TOKEN"

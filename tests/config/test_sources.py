@@ -124,6 +124,7 @@ def test_a_file_that_a_setting_names_is_relative_to_where_the_command_runs(
         ("exporters.fil.path=x", "--set exporters.fil: there is no exporter of type 'fil' (did you mean 'file'?)"),
         ("exporters.file.pth=x", "--set exporters.file.pth: is not a key here (did you mean 'path'?)"),
         ("exporters.file.mode=abc", "--set exporters.file.mode: expected "),
+        ("service.admin.endpoint=[::1]:8000", "--set service.admin.endpoint: not valid YAML: "),
         ("exporters.file.path=[a", "--set exporters.file.path: not valid YAML: "),
         (
             "exporters.file.path=a: b",
@@ -150,6 +151,13 @@ def test_p8_what_is_wrong_with_a_setting_is_told_with_its_key(base: Path, text: 
     assert any(one.startswith(line) for one in told(Sources((str(base),), (text,)))), told(
         Sources((str(base),), (text,))
     )
+
+
+def test_p8_an_ipv6_address_without_quotes_is_told_how_it_is_written(base: Path) -> None:
+    for text in ("service.admin.endpoint=[::1]:8000", "service.admin.endpoint=[fe80::1%0]:8000"):
+        [line] = told(Sources((str(base),), (text,)))
+        assert line.endswith('(an IPv6 address needs quotes: "[::1]:4317")')
+    loaded(base, 'service.admin.endpoint="[::1]:8000"')
 
 
 def test_what_a_file_lacks_is_told_in_the_file_that_began_it(base: Path) -> None:

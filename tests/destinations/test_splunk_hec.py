@@ -244,10 +244,6 @@ def test_near_capacity_is_delivered_and_slows_down(code: int) -> None:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (403, 1),
-        (401, 2),
-        (401, 3),
-        (403, 4),
         (400, 11),
         (400, 14),
         (400, 16),
@@ -257,6 +253,19 @@ def test_near_capacity_is_delivered_and_slows_down(code: int) -> None:
 )
 def test_p3_our_fault_holds(status: int, code: int) -> None:
     assert judged(answer(status, code)) == Hold(f"HEC {code} said (HTTP {status})")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "todo"),
+    [
+        (403, 1, "turn the token on under Settings, Data inputs, HTTP Event Collector"),
+        (401, 2, "something in between takes away the header Authorization"),
+        (401, 3, "something in between changes the header Authorization"),
+        (403, 4, "Splunk knows no such token; check `token`"),
+    ],
+)
+def test_p3_a_token_that_is_refused_holds_and_says_what_to_do(status: int, code: int, todo: str) -> None:
+    assert judged(answer(status, code)) == Hold(f"HEC {code} said (HTTP {status}): {todo}")
 
 
 @pytest.mark.parametrize("code", [10, 28])
@@ -307,7 +316,8 @@ def test_a_large_body_that_cloud_calls_bad_format_is_split() -> None:
 
 @pytest.mark.parametrize("number", [None, 0, 1, 5, -1])
 def test_p3_an_index_that_is_not_allowed_holds(number: int | None) -> None:
-    assert judged(answer(400, 7, number, "Incorrect index")) == Hold("HEC 7 Incorrect index (HTTP 400)")
+    todo = "check `index`, that it exists, and that the token may write to it"
+    assert judged(answer(400, 7, number, "Incorrect index")) == Hold(f"HEC 7 Incorrect index (HTTP 400): {todo}")
 
 
 def test_an_index_refused_later_names_the_record_after_the_culprit() -> None:

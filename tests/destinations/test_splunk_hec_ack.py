@@ -282,7 +282,9 @@ def test_a_token_that_lost_its_acknowledgement_says_so() -> None:
 def test_the_reason_names_the_endpoint_when_there_are_several_and_never_the_token() -> None:
     echo = said(403, 4, text=f"Invalid token {TOKEN}")
     (outcome,) = confirmed(echo, issue(1, 3, NOW), endpoint=["http://a:1", "http://b:2/x"]).values()
-    assert outcome == Hold("HEC 4 Invalid token [redacted] (HTTP 403) from b:2")
+    assert outcome == Hold(
+        "HEC 4 Invalid token [redacted] (HTTP 403) from b:2: Splunk knows no such token; check `token`"
+    )
 
 
 # ---------------------------------------------------------------- no hope of an answer

@@ -159,5 +159,5 @@ def test_an_endpoint_that_knows_no_gzip_is_asked_again_before_the_next_one() -> 
 
 def test_a_reason_names_host_and_port_and_neither_path_nor_token() -> None:
     outcome, _ = deliver({"a": said(403, 4, text="Invalid token")}, at(channel=A))
-    assert outcome == Hold("HEC 4 Invalid token (HTTP 403) from a:8088")
+    assert outcome == Hold("HEC 4 Invalid token (HTTP 403) from a:8088: Splunk knows no such token; check `token`")
     assert deliver({"a": Answer(404)}, at(channel=A))[0] == Hold("HTTP 404 from a:8088")

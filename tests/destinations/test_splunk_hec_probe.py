@@ -113,5 +113,5 @@ def test_the_next_endpoint_is_asked_when_one_is_not_well(reply: Reply) -> None:
 
 def test_an_endpoint_that_refuses_our_token_answers_for_all() -> None:
     outcome, asked = talk(several().probe(at(channel=A)), lambda r: said(403, 4) if host(r) == "a" else NO_DATA)
-    assert outcome == Hold("HEC 4 said (HTTP 403) from a:8088")
+    assert outcome == Hold("HEC 4 said (HTTP 403) from a:8088: Splunk knows no such token; check `token`")
     assert [host(request) for request in asked] == ["a", "a"]

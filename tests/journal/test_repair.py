@@ -352,6 +352,17 @@ def test_a_header_that_says_another_program_or_a_newer_one_is_damage_only_when_t
         assert (newer / NAME).read_bytes() == before
 
 
+@pytest.mark.parametrize("new", ["", "CREATE TABLE what_is_new(value)"])
+def test_p2_a_journal_of_a_newer_version_is_never_written_anew(tmp_path: Path, new: str) -> None:
+    """Its tables may be ours, and more: an older program that knows nothing of the rest must not call it damage."""
+    directory = sick(tmp_path, "PRAGMA user_version = 2", *filter(None, [new]))
+    before = (directory / NAME).read_bytes()
+    for attempt in (lambda: repair(directory, KNOWN), lambda: examine(directory)):
+        with pytest.raises(JournalError, match="start the newer version"):
+            attempt()
+    assert (directory / NAME).read_bytes() == before
+
+
 def test_what_is_no_journal_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"not a database at all " * 4000)
     with pytest.raises(JournalError, match="nothing of a journal can be read"):

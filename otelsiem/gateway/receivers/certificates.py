@@ -6,6 +6,7 @@ certificate of that authority; connections that are open keep what they began wi
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from otelsiem.gateway.receivers.watched import UnusableError, Watched, content
 if TYPE_CHECKING:
     import grpc
 
+_TIMES = {9: "is not valid yet", 10: "has expired"}  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -63,6 +65,31 @@ def _context(tls: Tls, authorities: bytes | None) -> ssl.SSLContext:
             file = str(tls.client_ca_file)
             raise UnusableError("client_ca_file", f"{file!r} holds no certificate in PEM that can be read") from error
     return context
+
+
+def out_of_date(made: Certificate) -> str:
+    """What senders find wrong with the time of a certificate, "" for nothing. The handshake with ourselves says it."""
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is no authority may be the end of the chain
+    trusting.load_verify_locations(cadata=_first(made.chain))
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client, server = trusting.wrap_bio(back, there), made.context.wrap_bio(there, back, server_side=True)
+    for turn in (client, server, client):
+        try:
+            turn.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError as error:
+            return _TIMES.get(error.verify_code, "")
+    return ""
+
+
+def _first(chain: bytes) -> str:
+    """The server's own certificate: the first of the chain."""
+    found = re.search(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", chain, re.DOTALL)
+    assert found is not None  # OpenSSL has read it
+    return found[0].decode("ascii")
 
 
 def _no_password(tls: Tls) -> Callable[[], str]:

@@ -73,7 +73,7 @@ class Watched(Generic[T]):
             said = fields(reason=str(why))  # without a traceback: the sentence says it all
             log.error("%s cannot be read again; the old stays in use", self._what, extra=said)  # noqa: TRY400
         else:
-            log.info("%s was read again", self._what)
+            log.info("%s: read again", self._what)
 
     def _signature(self) -> Sequence[object]:
         return [_signature(file) for file in self._files]
