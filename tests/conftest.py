@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,8 @@ from tests.peers.mode import mode
 def pytest_configure(config: pytest.Config) -> None:
     """A word that means nothing ends the run before it is shared among workers."""
     mode()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in the background of a script: servers inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     examples.share = config.getoption("--examples")
     # Machines are shared: how long an example takes to be drawn or tried says nothing about the code.
     slow = [HealthCheck.too_slow]

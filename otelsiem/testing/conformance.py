@@ -127,16 +127,27 @@ def check_exchange(destination: Destination, batch: Batch, bodies: Sequence[byte
 def check_blame(destination: Destination, batch: Batch, bodies: Sequence[bytes] = (), at: Moment = AT) -> None:
     """Wrong credentials, a server in trouble and a broken connection never cost a record, whatever the body says."""
     grpc = isinstance(destination.wire, GrpcSettings)
+    judged = [
+        reply for reply in replies(bodies) if isinstance(reply, Failure) or _denied(reply, grpc) or _broken(reply)
+    ]
     for payload in _payloads(destination, batch, at):
-        for reply in replies(bodies):
+        for reply in judged:
             outcome = drive(destination.exchange(payload, at), reply)
             if isinstance(reply, Failure):
                 assert isinstance(outcome, Retry | Hold), f"no answer is nobody's verdict: {reply}: {outcome}"
-            elif reply.status in CREDENTIALS or (grpc and reply.headers.get("grpc-status") in GRPC_CREDENTIALS):
+            elif _denied(reply, grpc):
                 held = isinstance(outcome, Retry | Hold) or (isinstance(outcome, Partial) and not outcome.rejected)
                 assert held, f"{reply.status} must hold the data: {outcome}"
-            elif 500 <= reply.status < 600:
+            else:
                 assert not isinstance(outcome, Reject), f"{reply.status} blames the server: {outcome}"
+
+
+def _denied(answer: Answer, grpc: bool) -> bool:
+    return answer.status in CREDENTIALS or (grpc and answer.headers.get("grpc-status") in GRPC_CREDENTIALS)
+
+
+def _broken(answer: Answer) -> bool:
+    return 500 <= answer.status < 600
 
 
 def check_confirm(

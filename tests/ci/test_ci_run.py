@@ -35,7 +35,7 @@ call="$(basename "$0") $*"
 case "$call" in
   *"-m venv"*)
     mkdir -p .venv/bin
-    for tool in pip pytest ruff mypy lint-imports; do ln -sf "{stand_in}" ".venv/bin/$tool"; done ;;
+    for tool in pip pytest ruff mypy lint-imports otelsiem; do ln -sf "{stand_in}" ".venv/bin/$tool"; done ;;
 esac
 echo "$call" | sed 's/ $//' >> "{tmp_path}/calls"
 [ -z "$FAIL" ] || [[ "$call " != *"$FAIL "* ]]
@@ -68,7 +68,7 @@ def test_a_good_run_takes_every_step(clone: Path) -> None:
     done = calls(clone)
     for step in STEPS:
         assert step in done
-    assert done.rstrip().endswith("pytest tests/peers -n 2")
+    assert done.rstrip().endswith("pytest tests/peers -m peer")
 
 
 @pytest.mark.parametrize("step", STEPS)

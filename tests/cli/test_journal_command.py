@@ -19,7 +19,7 @@ from otelsiem.journal.sqlite import SqliteJournal
 from otelsiem.model.destination import Limits
 from otelsiem.model.outcome import Death, Receipt
 from otelsiem.testing.journal.words import borrow, numbered, put, settle
-from tests.cli.running import call, configured, gateway
+from tests.cli.running import configured, gateway
 from tests.program import free_port
 
 SICK = "UPDATE entry_1 SET blob = x'0101FF' WHERE first = 4"
@@ -176,18 +176,18 @@ def test_beside_a_running_gateway(tmp_path: Path) -> None:
     config = configured(tmp_path, admin=admin)
     with gateway(config, admin) as running:
         for _ in range(3):
-            assert call("send", "--config", config, "--timeout", "0").returncode == Exit.OK
-        stats = call("journal", "stats", "--config", config)
+            assert invoke("send", "--config", config, "--timeout", "0").exit_code == Exit.OK
+        stats = invoke("journal", "stats", "--config", config)
         assert "as the running gateway says" in stats.stdout, stats.stderr
         assert row(stats.stdout, "splunk_hec/soc")[5] == "3"
-        check = call("journal", "check", "--full", "--config", config)
+        check = invoke("journal", "check", "--full", "--config", config)
         assert check.stdout.startswith("sound: 1 pipeline, 2 exporters"), check.stderr
-        repair = call("journal", "repair", "--yes", "--config", config)
-        assert repair.returncode == Exit.LOCKED
+        repair = invoke("journal", "repair", "--yes", "--config", config)
+        assert repair.exit_code == Exit.LOCKED
         assert "stop it first" in repair.stderr
         running.kill()
     shutil.copytree(tmp_path / "data", tmp_path / "killed")
-    stats = call("journal", "stats", "--config", config)
+    stats = invoke("journal", "stats", "--config", config)
     assert "read from the file" in stats.stdout, stats.stderr
     assert row(stats.stdout, "splunk_hec/soc")[5] == "3"
     before = {path.name: path.read_bytes() for path in (tmp_path / "killed").iterdir()}

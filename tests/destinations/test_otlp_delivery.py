@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -225,3 +226,4 @@ def test_a_receiver_that_hangs_costs_its_deadline_and_a_stop_ends_it(tmp_path: P
     grpc.script.always = Hang()
     with house(tmp_path / "again", to_grpc(grpc, timeout="60s")) as home:
         home.send(3)
+        home.exporter.stop(time.monotonic())

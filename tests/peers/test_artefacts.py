@@ -93,7 +93,7 @@ def test_recipes_name_no_registry() -> None:
 
 def peers(mode: str) -> subprocess.CompletedProcess[str]:
     """A run of one peer test where nothing is prepared."""
-    argv = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "tests/peers/test_senders.py"]
+    argv = [sys.executable, "-m", "pytest", "-rs", "-n0", "-p", "no:cacheprovider", "tests/peers/test_senders.py"]
     env = os.environ | {"OTELSIEM_PEERS": mode}
     argv += ["-k", "scenario and go-grpc"]
     return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

@@ -124,7 +124,8 @@ def test_p2_p3_p4_it_delivers_in_a_gateway(theirs: Path, tmp_path: Path) -> None
     acme = Server()
     with HttpServer(acme) as server:
         acme.token = "another one"
-        settings = {"url": server.url, "token": TOKEN, "retry_on_failure": {"max_interval": "1s"}}
+        retry = {"retry_on_failure": {"max_interval": "1s"}, "hold": {"probe_interval": "200ms"}}
+        settings = {"url": server.url, "token": TOKEN, **retry}
         env = {"PYTHONPATH": os.pathsep.join([str(theirs), os.getcwd()])}
         with Gateway(tmp_path / "gateway", {"acme": settings}, env=env) as gateway:
             assert post(gateway, protobuf(5, "fine")) == 200
