@@ -128,7 +128,9 @@ def test_a_handler_of_the_host_is_never_replaced(tmp_path: Path) -> None:
 
 def test_an_interrupt_from_the_keyboard_is_an_end_in_order(tmp_path: Path) -> None:
     code, lines = run("waits", tmp_path, sign=signal.SIGINT)
-    assert code == -signal.SIGINT
+    # Python ends by the signal itself, unless another thread has just run `exec` (a dataclass of a late import)
+    assert code in {-signal.SIGINT, 1}
+    assert "KeyboardInterrupt" in lines
     assert set(arrived(tmp_path)) == FIRED | durable(lines)
 
 
