@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelsiem.formats._ecs_fields import ATTRIBUTES, MEANINGS, RESOURCE
+from otelsiem.formats._ecs.fields import ATTRIBUTES, MEANINGS, RESOURCE
 
 VERSION = 1  # of what is in here: raise it with every change
 IGNORE_ABOVE = 1024  # characters: a longer keyword is kept but not searched (contract 4); ECS has the same number

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from otelsiem.destinations._settings import SETTINGS, http_url, printable
-from otelsiem.formats._datadog_tags import LONGEST_TAG, MOST_TAGS
+from otelsiem.formats._datadog.tags import LONGEST_TAG, MOST_TAGS
 from otelsiem.formats.template import Template
 from otelsiem.model.secret import Secret
 

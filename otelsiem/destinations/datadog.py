@@ -21,9 +21,9 @@ from otelsiem.destinations._datadog_verdict import Judge
 from otelsiem.destinations._frame import array, room
 from otelsiem.destinations._payloads import Lines, payloads
 from otelsiem.destinations._settings import HttpClient, TemplateText
-from otelsiem.formats._datadog_cut import fitted
-from otelsiem.formats._datadog_layout import Schema
-from otelsiem.formats._datadog_window import GROWTH, redated, window
+from otelsiem.formats._datadog.cut import fitted
+from otelsiem.formats._datadog.layout import Schema
+from otelsiem.formats._datadog.window import GROWTH, redated, window
 from otelsiem.formats.datadog import SOURCE, Style, documents
 from otelsiem.formats.gzip import compress, decompress
 from otelsiem.formats.speaker import Product

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from otelsiem.formats import planned
-from otelsiem.formats._event_lines import Events, Said, looks
-from otelsiem.formats._event_plan import Fields, Layout, decisive
+from otelsiem.formats._event.lines import Events, Said, looks
+from otelsiem.formats._event.plan import Fields, Layout, decisive
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.layout import Layouts, Signature

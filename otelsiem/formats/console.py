@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from otelsiem.formats import planned
-from otelsiem.formats._console_lines import MOST_ATTRIBUTES, WHO, writer
-from otelsiem.formats._console_values import BOLD, COLOURS, DIM, LONGEST_MESSAGE, harmless, painted, shown
+from otelsiem.formats._console.lines import MOST_ATTRIBUTES, WHO, writer
+from otelsiem.formats._console.values import BOLD, COLOURS, DIM, LONGEST_MESSAGE, harmless, painted, shown
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.planned import Find, General
 from otelsiem.formats.speaker import NOBODY

@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.structs import astuple
 
-from otelsiem.formats import _datadog_layout
-from otelsiem.formats._datadog_layout import ATTRIBUTES, DOCUMENT, STANDARD, Schema
-from otelsiem.formats._datadog_tags import LATE, Place, Places
-from otelsiem.formats._datadog_window import window
+from otelsiem.formats._datadog import layout as _datadog_layout
+from otelsiem.formats._datadog.layout import ATTRIBUTES, DOCUMENT, STANDARD, Schema
+from otelsiem.formats._datadog.tags import LATE, Place, Places
+from otelsiem.formats._datadog.window import window
 from otelsiem.formats.json import Event, Shapes, Target, document, template, timestamps
 from otelsiem.formats.layout import Layout, Layouts, Row, Signature, unharmed
 from otelsiem.formats.speaker import NOBODY, Product

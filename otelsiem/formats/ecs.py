@@ -16,10 +16,10 @@ from functools import cached_property, lru_cache, partial
 import msgspec
 
 from otelsiem.formats import planned
-from otelsiem.formats._ecs_document import document_of, tree_of
-from otelsiem.formats._ecs_group import Common, common
-from otelsiem.formats._ecs_lines import Texts, writer
-from otelsiem.formats._ecs_tree import Tree
+from otelsiem.formats._ecs.document import document_of, tree_of
+from otelsiem.formats._ecs.group import Common, common
+from otelsiem.formats._ecs.lines import Texts, writer
+from otelsiem.formats._ecs.tree import Tree
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.planned import Find, General
 from otelsiem.formats.speaker import NOBODY, Product

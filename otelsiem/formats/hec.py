@@ -16,9 +16,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from otelsiem.formats import planned
-from otelsiem.formats._hec_document import CimEvent, Envelope, Wanted, envelope, first
-from otelsiem.formats._hec_group import Common, Templates
-from otelsiem.formats._hec_lines import Texts, writer
+from otelsiem.formats._hec.document import CimEvent, Envelope, Wanted, envelope, first
+from otelsiem.formats._hec.group import Common, Templates
+from otelsiem.formats._hec.lines import Texts, writer
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.planned import Find, General
 from otelsiem.formats.speaker import Product

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 from otelsiem.formats import _leef_keys
 from otelsiem.formats._keys import Key, taken
-from otelsiem.formats._pairs import Language, slot
-from otelsiem.formats._pairs_group import Dialect, Slots, own
-from otelsiem.formats._pairs_limit import LEAST
-from otelsiem.formats._pairs_lines import written
-from otelsiem.formats._pairs_plan import plan
-from otelsiem.formats._pairs_shape import Arrangements
+from otelsiem.formats._pairs.group import Dialect, Slots, own
+from otelsiem.formats._pairs.limit import LEAST
+from otelsiem.formats._pairs.lines import written
+from otelsiem.formats._pairs.lists import Language, slot
+from otelsiem.formats._pairs.plan import plan
+from otelsiem.formats._pairs.shape import Arrangements
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.speaker import NOBODY, Product, Speaker
 from otelsiem.formats.visible import SIGNS, sign

@@ -15,12 +15,12 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from otelsiem.formats import planned
-from otelsiem.formats._ocsf_adapt import adapt
-from otelsiem.formats._ocsf_document import event_of
-from otelsiem.formats._ocsf_group import Common
-from otelsiem.formats._ocsf_lines import Texts, writer
-from otelsiem.formats._ocsf_objects import Object
-from otelsiem.formats._ocsf_schema import MINORS, schema
+from otelsiem.formats._ocsf.adapt import adapt
+from otelsiem.formats._ocsf.document import event_of
+from otelsiem.formats._ocsf.group import Common
+from otelsiem.formats._ocsf.lines import Texts, writer
+from otelsiem.formats._ocsf.objects import Object
+from otelsiem.formats._ocsf.schema import MINORS, schema
 from otelsiem.formats.json import Event, Shapes, document, template, timestamps
 from otelsiem.formats.planned import Find, General
 from otelsiem.formats.speaker import NOBODY, Product

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from otelsiem.formats._ocsf_schema import MINORS, Attribute, Owner, Schema, Type, schema
+from otelsiem.formats._ocsf.schema import MINORS, Attribute, Owner, Schema, Type, schema
 
 _OLDEST, _NEWEST = 10**11, 10**14  # milliseconds: 1973 to 5138; seconds lie below, microseconds above
 

@@ -61,7 +61,7 @@ groups = st.builds(Group, resources, scopes, st.lists(records, min_size=1, max_s
 batches: st.SearchStrategy[Batch] = st.lists(groups, min_size=1, max_size=2)
 
 
-# Most of these have a plan (`_pairs_plan`), and what breaks a plan is among them.
+# Most of these have a plan (`_pairs/plan.py`), and what breaks a plan is among them.
 _plain_values = (
     st.text("ab=\\^é\n\u202e", min_size=1, max_size=5)
     | st.sampled_from(["success", "203.0.113.9", "::1", "denied", ""])

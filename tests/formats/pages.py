@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from otelsiem.formats._ecs_fields import ATTRIBUTES, MEANINGS, RESOURCE, Field
+from otelsiem.formats._ecs.fields import ATTRIBUTES, MEANINGS, RESOURCE, Field
 from otelsiem.formats.vocabulary import MEANINGS as VOCABULARY
 from otelsiem.model.event import ALIASES, EVENTS
 from tests.formats import pairs_pages as pairs

@@ -219,7 +219,7 @@ def test_nothing_is_lost(batch: Batch) -> None:
 @settings(deadline=None, max_examples=some(100))
 def test_both_ways_write_the_same(batch: Batch) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+        patch.setattr("otelsiem.formats._pairs.lines._Lines._found", lambda *_: lambda _record: None)
         generally = lines(hostile.shuffled(batch), AT, Style())
     cef._dialect.cache_clear()  # full, it would take few of these shapes
     assert lines(hostile.shuffled(batch), AT, Style()) == generally
@@ -230,7 +230,7 @@ def test_both_ways_write_the_same(batch: Batch) -> None:
 def test_plans_write_what_the_general_way_writes(batch: Batch) -> None:
     for style in (Style(), Style(version=1), Style(limit=1024)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+            patch.setattr("otelsiem.formats._pairs.lines._Lines._found", lambda *_: lambda _record: None)
             generally = lines(hostile.shuffled(batch), AT, style)
         cef._dialect.cache_clear()
         assert lines(hostile.shuffled(batch), AT, style) == generally
@@ -504,7 +504,7 @@ def test_what_a_plan_writes(attributes: dict[str, Any], monkeypatch: pytest.Monk
     ]
     formats: list[Any] = [cef, leef]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+        patch.setattr("otelsiem.formats._pairs.lines._Lines._found", lambda *_: lambda _record: None)
         generally = [module.lines(batch, AT, module.Style()) for module in formats]
     shut(monkeypatch)
     assert [module.lines(batch, AT, module.Style()) for module in formats] == generally
@@ -532,7 +532,7 @@ def test_neighbours_of_one_shape_are_written_as_they_are_alone(key: str, values:
         module._dialect.cache_clear()
         together = module.lines([Group({}, Scope(), made)], AT, module.Style())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+            patch.setattr("otelsiem.formats._pairs.lines._Lines._found", lambda *_: lambda _record: None)
             assert together == [module.lines([Group({}, Scope(), [one])], AT, module.Style())[0] for one in made]
 
 
@@ -553,7 +553,7 @@ def shut(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (cef, leef):
         module._dialect.cache_clear()  # other tests have filled it with plans
-    monkeypatch.setattr("otelsiem.formats._pairs_lines._Lines._general", general)
+    monkeypatch.setattr("otelsiem.formats._pairs.lines._Lines._general", general)
 
 
 def test_the_usual_record_has_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:

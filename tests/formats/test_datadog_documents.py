@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats import _datadog_layout, datadog
-from otelsiem.formats._datadog_cut import fitted
-from otelsiem.formats._datadog_tags import tag
-from otelsiem.formats._datadog_window import window
+from otelsiem.formats import datadog
+from otelsiem.formats._datadog import layout as _datadog_layout
+from otelsiem.formats._datadog.cut import fitted
+from otelsiem.formats._datadog.tags import tag
+from otelsiem.formats._datadog.window import window
 from otelsiem.formats.datadog import FEW, Style, lines
 from otelsiem.formats.layout import Layout, Layouts
 from otelsiem.formats.template import Template

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otelsiem.formats._ecs_fields import ATTRIBUTES, MEANINGS, RESOURCE, VERSION, Field
-from otelsiem.formats._ecs_labels import LONGEST, names
+from otelsiem.formats._ecs.fields import ATTRIBUTES, MEANINGS, RESOURCE, VERSION, Field
+from otelsiem.formats._ecs.labels import LONGEST, names
 from otelsiem.formats.address import kind
 from otelsiem.formats.ecs import Style, documents, lines
 from otelsiem.formats.values import text

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats import _ecs_lines, ecs
-from otelsiem.formats._ecs_fields import ATTRIBUTES, RESOURCE
-from otelsiem.formats._ecs_plan import plan
+from otelsiem.formats import ecs
+from otelsiem.formats._ecs import lines as _ecs_lines
+from otelsiem.formats._ecs.fields import ATTRIBUTES, RESOURCE
+from otelsiem.formats._ecs.plan import plan
 from otelsiem.formats.ecs import Style, documents, lines
 from otelsiem.formats.layout import Layouts
 from otelsiem.model.event import ALIASES, EVENTS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from otelsiem.formats._hec_document import clock
+from otelsiem.formats._hec.document import clock
 from otelsiem.formats.hec import Style, body
 from otelsiem.formats.template import Template
 from otelsiem.model.destination import Moment

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats import _hec_lines, hec
-from otelsiem.formats._hec_lines import plan
+from otelsiem.formats import hec
+from otelsiem.formats._hec import lines as _hec_lines
+from otelsiem.formats._hec.lines import plan
 from otelsiem.formats.hec import Style, body, envelopes, indexes, lines
 from otelsiem.formats.layout import LONGEST_KEYS, MOST_KEYS, Layouts
 from otelsiem.formats.template import Template

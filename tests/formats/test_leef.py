@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from otelsiem.formats import leef
 from otelsiem.formats._leef_keys import ATTRIBUTES, FIRST, MESSAGE, RESOURCE, SECOND
-from otelsiem.formats._pairs import ORDER
+from otelsiem.formats._pairs.lists import ORDER
 from otelsiem.formats.json import Event, events
 from otelsiem.formats.leef import DELIMITERS, Style, lines
 from otelsiem.formats.speaker import Product
@@ -187,7 +187,7 @@ def test_nothing_is_lost(batch: Batch) -> None:
 def test_plans_write_what_the_general_way_writes(batch: Batch) -> None:
     for style in STYLES:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("otelsiem.formats._pairs_lines._Lines._found", lambda *_: lambda _record: None)
+            patch.setattr("otelsiem.formats._pairs.lines._Lines._found", lambda *_: lambda _record: None)
             generally = lines(hostile.shuffled(batch), AT, style)
         leef._dialect.cache_clear()  # full of plans, it would take few of these shapes
         assert lines(hostile.shuffled(batch), AT, style) == generally

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats._ocsf_schema import MINORS, schema
+from otelsiem.formats._ocsf.schema import MINORS, schema
 from otelsiem.formats.ocsf import NEWEST, Style, Version, lines
 from otelsiem.formats.ocsf_check import check, doubts, faults
 from tests.examples import some

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otelsiem.formats import _ocsf_lines, _ocsf_plan, ocsf
-from otelsiem.formats._ocsf_document import event_of
-from otelsiem.formats._ocsf_plan import Given, plan
+from otelsiem.formats import ocsf
+from otelsiem.formats._ocsf import lines as _ocsf_lines
+from otelsiem.formats._ocsf import plan as _ocsf_plan
+from otelsiem.formats._ocsf.document import event_of
+from otelsiem.formats._ocsf.plan import Given, plan
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.ocsf import Style, documents, lines
 from otelsiem.model.event import ALIASES, EVENTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from otelsiem.formats._ecs_fields import Field, fitted
+from otelsiem.formats._ecs.fields import Field, fitted
 
 Tree: TypeAlias = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelsiem.formats._ocsf_objects import Object
-from otelsiem.formats._ocsf_schema import Attribute, Owner, Schema
+from otelsiem.formats._ocsf.objects import Object
+from otelsiem.formats._ocsf.schema import Attribute, Owner, Schema
 from otelsiem.formats.ocsf_check import fits
 
 Moved = dict[str, Any]  # by their path in the event

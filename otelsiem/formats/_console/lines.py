@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TypeAlias
 
-from otelsiem.formats import _console_values as console
 from otelsiem.formats._columns import Column, Columns, Key, Together, joined
+from otelsiem.formats._console import values as console
 from otelsiem.formats.json import until_the_second
 from otelsiem.formats.layout import Signature, halves, small
 from otelsiem.formats.planned import Write

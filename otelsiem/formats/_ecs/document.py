@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from otelsiem.formats._ecs_fields import ATTRIBUTES, ENTITIES, MEANINGS, Field, fitted, score
-from otelsiem.formats._ecs_group import Common
-from otelsiem.formats._ecs_labels import label, labels
-from otelsiem.formats._ecs_tree import Tree, home, put
-from otelsiem.formats._ecs_words import UNKNOWN, threat, words_of
+from otelsiem.formats._ecs.fields import ATTRIBUTES, ENTITIES, MEANINGS, Field, fitted, score
+from otelsiem.formats._ecs.group import Common
+from otelsiem.formats._ecs.labels import label, labels
+from otelsiem.formats._ecs.tree import Tree, home, put
+from otelsiem.formats._ecs.words import UNKNOWN, threat, words_of
 from otelsiem.formats.address import kind
 from otelsiem.formats.json import Event, Target, until_the_second
 from otelsiem.formats.values import text

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from otelsiem.formats._hec_group import Common, Place
+from otelsiem.formats._hec.group import Common, Place
 from otelsiem.formats.json import Event
 from otelsiem.formats.values import text
 from otelsiem.model.record import Record

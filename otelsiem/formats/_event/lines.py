@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Raw
 
 from otelsiem.formats._columns import NUMBERS, Column, Columns, Key, Planned, steady, there
-from otelsiem.formats._event_plan import Fields, decisive
+from otelsiem.formats._event.plan import Fields, decisive
 from otelsiem.formats._line import escaped, members
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.json import Event, until_the_second

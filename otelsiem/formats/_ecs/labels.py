@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from otelsiem.formats._ecs_fields import MEANINGS
+from otelsiem.formats._ecs.fields import MEANINGS
 from otelsiem.formats.values import text
 
 # Ours, whether a record has them or not: an unknown attribute that would be spelled so is not mistaken for them.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from otelsiem.formats._keys import Key
-from otelsiem.formats._pairs import Arranged, Language, arrange
+from otelsiem.formats._pairs.lists import Arranged, Language, arrange
 
 MOST, LARGEST = 256, 4096  # answers; characters of one's names
 

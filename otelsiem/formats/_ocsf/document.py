@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from otelsiem.formats import _ocsf_objects as objects
-from otelsiem.formats._ocsf_class import BASE, COMPLIANCE, DETECTION, FINDINGS, OTHER, activity_of, class_of
-from otelsiem.formats._ocsf_group import Common
-from otelsiem.formats._ocsf_objects import Object, some
-from otelsiem.formats._ocsf_said import Said
+from otelsiem.formats._ocsf import objects
+from otelsiem.formats._ocsf.classes import BASE, COMPLIANCE, DETECTION, FINDINGS, OTHER, activity_of, class_of
+from otelsiem.formats._ocsf.group import Common
+from otelsiem.formats._ocsf.objects import Object, some
+from otelsiem.formats._ocsf.said import Said
 from otelsiem.formats.json import Attack, Event
 from otelsiem.formats.values import safe, text
 from otelsiem.formats.vocabulary import OUTCOMES, outcome

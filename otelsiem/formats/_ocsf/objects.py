@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-from otelsiem.formats._ocsf_said import Said
+from otelsiem.formats._ocsf.said import Said
 from otelsiem.formats.address import kind
 
 Object: TypeAlias = dict[str, Any]

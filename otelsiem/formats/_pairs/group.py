@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from otelsiem.formats._keys import FAMILIES, Key, is_empty, told
-from otelsiem.formats._pairs import Language, Pair, Slot, named, pairs, slot
-from otelsiem.formats._pairs_plan import Plan
-from otelsiem.formats._pairs_shape import Arrangements
+from otelsiem.formats._pairs.lists import Language, Pair, Slot, named, pairs, slot
+from otelsiem.formats._pairs.plan import Plan
+from otelsiem.formats._pairs.shape import Arrangements
 from otelsiem.formats.json import Event
 from otelsiem.formats.layout import Layouts
 from otelsiem.formats.shape import shape

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from otelsiem.formats._datadog_tags import LATE, MOST_TAGS
+from otelsiem.formats._datadog.tags import LATE, MOST_TAGS
 from otelsiem.formats.json import timestamps
 
 SECOND = 1_000_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelsiem.formats._ocsf_objects import Object, device, some
-from otelsiem.formats._ocsf_schema import schema
+from otelsiem.formats._ocsf.objects import Object, device, some
+from otelsiem.formats._ocsf.schema import schema
 from otelsiem.formats.speaker import Product, beyond, speaker
 from otelsiem.formats.values import safe, text
 from otelsiem.model.destination import Moment

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from otelsiem.formats._pairs import Language, Pair, cut
+from otelsiem.formats._pairs.lists import Language, Pair, cut
 
 LEAST = 512  # bytes: header, id and pivots have room in that, each cut to what is left for it
 FIELD = 24  # a header field may be so many times shorter than the line

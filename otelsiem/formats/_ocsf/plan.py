@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from otelsiem.formats._classes import AtOnce, Look, remembered
 from otelsiem.formats._line import Bare, More, Text, json
-from otelsiem.formats._ocsf_class import names_activity
-from otelsiem.formats._ocsf_document import event_of
-from otelsiem.formats._ocsf_group import Common
-from otelsiem.formats._ocsf_objects import EMAIL, Object, is_sub, named
-from otelsiem.formats._ocsf_schema import MINORS, schema
+from otelsiem.formats._ocsf.classes import names_activity
+from otelsiem.formats._ocsf.document import event_of
+from otelsiem.formats._ocsf.group import Common
+from otelsiem.formats._ocsf.objects import EMAIL, Object, is_sub, named
+from otelsiem.formats._ocsf.schema import MINORS, schema
 from otelsiem.formats._stand_in import NoPlan, Plan, StandIns
 from otelsiem.formats.json import Event, document
 from otelsiem.formats.shape import Shape, roles_of, shape

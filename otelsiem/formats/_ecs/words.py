@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from otelsiem.formats._ecs_fields import Field
-from otelsiem.formats._ecs_labels import label
-from otelsiem.formats._ecs_tree import Tree, home, put
+from otelsiem.formats._ecs.fields import Field
+from otelsiem.formats._ecs.labels import label
+from otelsiem.formats._ecs.tree import Tree, home, put
 from otelsiem.formats.json import Attack
 from otelsiem.formats.vocabulary import outcome
 from otelsiem.model import event as events

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from otelsiem.formats._ecs_fields import RESOURCE, VERSION
-from otelsiem.formats._ecs_labels import labels
-from otelsiem.formats._ecs_tree import Tree, home, put
+from otelsiem.formats._ecs.fields import RESOURCE, VERSION
+from otelsiem.formats._ecs.labels import labels
+from otelsiem.formats._ecs.tree import Tree, home, put
 from otelsiem.formats.speaker import Product, beyond, speaker
 from otelsiem.formats.values import safe
 from otelsiem.model.destination import Moment

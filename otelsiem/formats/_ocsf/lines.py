@@ -11,8 +11,8 @@ from functools import lru_cache
 from otelsiem.formats._classes import ColumnLook, at_columns
 from otelsiem.formats._columns import FIELDS, NUMBERS, Column, Columns, Key, Planned
 from otelsiem.formats._line import escaped, json, members
-from otelsiem.formats._ocsf_group import Common
-from otelsiem.formats._ocsf_plan import ODD, Given, classified, plan
+from otelsiem.formats._ocsf.group import Common
+from otelsiem.formats._ocsf.plan import ODD, Given, classified, plan
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.layout import Layouts, Signature, halves, small
 from otelsiem.formats.planned import Write

@@ -1,6 +1,6 @@
 """How records of one shape become a line in one step: the parts that stay, and what to pick for the others.
 
-Guarantees: the bytes are those of the general way (`_pairs_lines`); what is not plain (a null, an object, a value that
+Guarantees: the bytes are those of the general way (`_pairs/lines.py`); what is not plain (a null, an object, a value that
 its key has no room for) goes that way. Plans are kept for the process in `Layouts`, which is bounded, because shapes
 come from senders.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from otelsiem.formats._keys import FAMILIES, Key, family
-from otelsiem.formats._pairs import HEADS, ORDER, Language, arrange
+from otelsiem.formats._pairs.lists import HEADS, ORDER, Language, arrange
 from otelsiem.formats.layout import Pick, picker
 from otelsiem.formats.shape import shape
 from otelsiem.formats.vocabulary import spellings

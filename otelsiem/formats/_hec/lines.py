@@ -10,10 +10,10 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from otelsiem.formats._columns import Column, Columns, steady
-from otelsiem.formats._event_lines import Events, Said, looks
-from otelsiem.formats._event_plan import NS, Fields, Layout, Tree, decisive
-from otelsiem.formats._hec_document import INDEXED, Wanted, flat
-from otelsiem.formats._hec_group import Common, Place
+from otelsiem.formats._event.lines import Events, Said, looks
+from otelsiem.formats._event.plan import NS, Fields, Layout, Tree, decisive
+from otelsiem.formats._hec.document import INDEXED, Wanted, flat
+from otelsiem.formats._hec.group import Common, Place
 from otelsiem.formats._line import json, members
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.json import Event

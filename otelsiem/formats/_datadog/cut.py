@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from otelsiem.formats._datadog_tags import MOST_TAGS
+from otelsiem.formats._datadog.tags import MOST_TAGS
 
 TRUNCATED = "truncated:true"
 MOST_CUTS = 64

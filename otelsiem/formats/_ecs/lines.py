@@ -11,9 +11,9 @@ from typing import Any
 
 from otelsiem.formats._classes import ColumnLook, at_columns
 from otelsiem.formats._columns import FIELDS, NUMBERS, Column, Columns, Key, Planned
-from otelsiem.formats._ecs_document import nanoseconds
-from otelsiem.formats._ecs_group import INLINE, Common
-from otelsiem.formats._ecs_plan import ADDRESSES, ODD, Given, classified, plan
+from otelsiem.formats._ecs.document import nanoseconds
+from otelsiem.formats._ecs.group import INLINE, Common
+from otelsiem.formats._ecs.plan import ADDRESSES, ODD, Given, classified, plan
 from otelsiem.formats._line import escaped, members
 from otelsiem.formats._stand_in import Plan
 from otelsiem.formats.address import kind

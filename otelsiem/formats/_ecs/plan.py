@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from otelsiem.formats._classes import AtOnce, Look, remembered
-from otelsiem.formats._ecs_document import tree_of
-from otelsiem.formats._ecs_fields import ATTRIBUTES, VERSION, fitted, score
-from otelsiem.formats._ecs_group import Common
-from otelsiem.formats._ecs_labels import label
-from otelsiem.formats._ecs_tree import Tree
-from otelsiem.formats._ecs_words import SUBTECHNIQUE
+from otelsiem.formats._ecs.document import tree_of
+from otelsiem.formats._ecs.fields import ATTRIBUTES, VERSION, fitted, score
+from otelsiem.formats._ecs.group import Common
+from otelsiem.formats._ecs.labels import label
+from otelsiem.formats._ecs.tree import Tree
+from otelsiem.formats._ecs.words import SUBTECHNIQUE
 from otelsiem.formats._line import Bare, More, Text, json
 from otelsiem.formats._stand_in import NoPlan, Plan, StandIns
 from otelsiem.formats.address import kind

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from msgspec.structs import astuple
 
 from otelsiem.formats._keys import family, is_empty
-from otelsiem.formats._pairs import HEADS, Pair, framework_of, is_account, meanings, pairs
-from otelsiem.formats._pairs_group import Common, Dialect, Ends, common, filled, own
-from otelsiem.formats._pairs_limit import FIELD, limited
-from otelsiem.formats._pairs_plan import TIGHT, Plan, addresses
+from otelsiem.formats._pairs.group import Common, Dialect, Ends, common, filled, own
+from otelsiem.formats._pairs.limit import FIELD, limited
+from otelsiem.formats._pairs.lists import HEADS, Pair, framework_of, is_account, meanings, pairs
+from otelsiem.formats._pairs.plan import TIGHT, Plan, addresses
 from otelsiem.formats.json import Event, Shapes, document
 from otelsiem.formats.layout import Signature
 from otelsiem.formats.speaker import Product

@@ -1,0 +1,1 @@
+"""The parts of `formats/ecs.py`: documents of the Elastic Common Schema."""

@@ -1,0 +1,1 @@
+"""The parts of `formats/hec.py`: envelopes for Splunk."""

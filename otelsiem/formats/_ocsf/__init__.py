@@ -1,0 +1,1 @@
+"""The parts of `formats/ocsf.py`: events of the Open Cybersecurity Schema Framework."""

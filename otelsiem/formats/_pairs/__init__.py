@@ -1,0 +1,1 @@
+"""What CEF and LEEF have in common: lines of keys and values."""
