@@ -14,7 +14,7 @@ class Failing(AuditLog):
     def __init__(self) -> None:
         self.asked = 0
 
-    def audit(self, event: object, /, **_: Any) -> None:
+    def audit(self, event: object, /, **_: Any) -> Any:
         self.asked += 1
         raise RuntimeError("the audit log is broken")
 

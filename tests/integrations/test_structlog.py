@@ -155,9 +155,9 @@ def test_whatever_an_entry_brings_it_is_one_record(said: dict[str, Any]) -> None
             """Takes what the real one takes."""
 
         def audit(
-            self, event: Any, /, *, outcome: str = "", severity: Any = "", message: str = "", tenant: str = "",
+            self, event: Any, /, *, outcome: str = "", severity: Any = "", message: str = "", tenant: str | None = "",
             durable: bool = False, **attributes: Any,
-        ) -> None:  # fmt: skip
+        ) -> Any:  # fmt: skip
             assert all(type(one) is str for one in (event, outcome, severity, message, tenant))
             assert durable is False
             told.append((event, attributes))

@@ -1,8 +1,8 @@
 """How records of one shape become a line in one step: the parts that stay, and what to pick for the others.
 
-Guarantees: the bytes are those of the general way (`_pairs/lines.py`); what is not plain (a null, an object, a value that
-its key has no room for) goes that way. Plans are kept for the process in `Layouts`, which is bounded, because shapes
-come from senders.
+Guarantees: the bytes are those of the general way (`lines.py`); what is not plain (a null, an object, a value that its
+key has no room for) goes that way. Plans are kept for the process in `Layouts`, which is bounded, because shapes come
+from senders.
 """
 
 from __future__ import annotations
