@@ -24,6 +24,7 @@ from otelsiem.orders import Orders, Tally
 from otelsiem.transport.transport import open_transport
 
 FLUSH = 5.0  # seconds for settles to become durable, after the last courier has ended
+GRACE, LEAST = 2.0, 0.05  # seconds behind a deadline for what was interrupted: for all exporters of it, and for each
 STUCK = 0.5  # seconds without progress beside a failing destination: draining gives up
 
 
@@ -102,25 +103,31 @@ class Exporter:
         orders.ring()
         return True
 
+    def halt(self) -> None:
+        """No new leases. Waits for nothing."""
+        orders = self._orders
+        orders.draining = orders.stopped = orders.ended = True
+        orders.ring()
+        self.journal.wake(self.cursor)
+
     def stop(self, deadline: float) -> None:
         """No new leases; what is on loan comes back, at the latest when the transport is interrupted.
 
         What is unconfirmed comes back too: whoever delivers next sends it again.
         """
-        orders = self._orders
-        orders.draining = orders.stopped = orders.ended = True
-        orders.ring()
-        self.journal.wake(self.cursor)
-        for courier in self._couriers:
-            courier.join(max(deadline - time.monotonic(), 0.0))
+        self.halt()
+        self._join(deadline)
         if any(courier.is_alive() for courier in self._couriers):
-            orders.transport.interrupt()
-            for courier in self._couriers:
-                courier.join(2.0)
+            self._orders.transport.interrupt()
+            self._join(max(deadline + GRACE, time.monotonic() + LEAST))
         for courier in self._couriers:  # not before all have ended: another would take it at once, and send it
             if not courier.is_alive():
                 courier.inquiry.end()
-        orders.transport.close()
+        self._orders.transport.close()
+
+    def _join(self, until: float) -> None:
+        for courier in self._couriers:
+            courier.join(max(until - time.monotonic(), 0.0))
 
     def hand_over(self, deadline: float) -> None:
         """Another takes over: no new leases; what is on loan finds its fate or comes back, and what was accepted is
@@ -129,8 +136,7 @@ class Exporter:
         orders.draining = orders.stopped = True
         orders.ring()
         self.journal.wake(self.cursor)
-        for courier in self._couriers:
-            courier.join(max(deadline - time.monotonic(), 0.0))
+        self._join(deadline)
         self.stop(deadline)
         self.journal.flush(FLUSH)
         if self.journal.counts(self.cursor).on_loan:  # a courier that does not end, or what was never confirmed

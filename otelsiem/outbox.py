@@ -230,6 +230,8 @@ class Outbox:
                 busy = [exporter for exporter in busy if not exporter.drained()]
                 time.sleep(LOOK if busy else 0)
             for exporter in exporters:
+                exporter.halt()
+            for exporter in exporters:
                 exporter.stop(deadline)
             self._running.clear()
             left = sum([counts.pending for counts in self.counts().values()])

@@ -67,6 +67,8 @@ class Deliveries:
         while busy and time.monotonic() < deadline:
             busy = [exporter for exporter in busy if not exporter.drained()]
             await asyncio.sleep(0.02)
+        for exporter in exporters:
+            exporter.halt()  # all of them now: there are fewer threads to wait for them than there may be exporters
         await asyncio.gather(*[asyncio.to_thread(exporter.stop, deadline) for exporter in exporters])
         for exporter in exporters:
             if left := exporter.journal.counts(exporter.cursor).pending:

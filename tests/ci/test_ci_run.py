@@ -38,6 +38,11 @@ case "$call" in
     for tool in pip pytest ruff mypy lint-imports otelsiem; do ln -sf "{stand_in}" ".venv/bin/$tool"; done ;;
 esac
 echo "$call" | sed 's/ $//' >> "{tmp_path}/calls"
+if [ -n "$FAILED" ] && [ "$call" = "pytest " ]; then
+  mkdir -p .pytest_cache/v/cache
+  for n in $(seq "$FAILED"); do echo "  \\"tests/x.py::test_$n\\": true,"; done > .pytest_cache/v/cache/lastfailed
+  exit "$CODE"
+fi
 [ -z "$FAIL" ] || [[ "$call " != *"$FAIL "* ]]
 """
     )
@@ -49,9 +54,10 @@ echo "$call" | sed 's/ $//' >> "{tmp_path}/calls"
     return clone
 
 
-def ci(clone: Path, fail: str = "") -> subprocess.CompletedProcess[str]:
-    """Run it with the stand-ins first on the path."""
-    env = os.environ | {"PATH": f"{clone.parent / 'tools'}:{os.environ['PATH']}", "FAIL": fail}
+def ci(clone: Path, fail: str = "", failed: str = "", code: int = 1) -> subprocess.CompletedProcess[str]:
+    """Run it with the stand-ins first on the path. `failed`: so many tests of the suite, which ends with `code`."""
+    path = f"{clone.parent / 'tools'}:{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "FAIL": fail, "FAILED": failed, "CODE": str(code)}
     return subprocess.run(
         ["bash", str(clone / ".ci" / "run")], env=env, capture_output=True, text=True, check=False, timeout=60
     )
@@ -68,7 +74,22 @@ def test_a_good_run_takes_every_step(clone: Path) -> None:
     done = calls(clone)
     for step in STEPS:
         assert step in done
-    assert done.rstrip().endswith("pytest tests/peers -m peer")
+    assert "pytest tests/peers -m peer" in done.splitlines()[-1]
+    assert "last-failed" not in done
+
+
+def test_a_few_that_failed_beside_others_count_when_they_fail_alone(clone: Path) -> None:
+    run = ci(clone, failed="5")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "5 that failed, once more" in run.stdout
+    assert "pytest -n0 --last-failed --last-failed-no-failures none" in calls(clone).splitlines()
+    assert ci(clone, fail="--last-failed", failed="1").returncode != 0
+
+
+@pytest.mark.parametrize(("failed", "code"), [("6", 1), ("1", 2), ("1", 3)])
+def test_many_or_a_run_that_did_not_end_are_not_tried_again(clone: Path, failed: str, code: int) -> None:
+    assert ci(clone, failed=failed, code=code).returncode != 0
+    assert "last-failed" not in calls(clone)
 
 
 @pytest.mark.parametrize("step", STEPS)
