@@ -68,7 +68,7 @@ class AuditLog:
             worker, self._worker, self._setup = self._worker, None, setup
             self._most, self._closed = setup.max_queue, False
         if worker is not None:
-            self._told_of(worker.close(CLOSING, queued=False))  # what is queued goes on with the new setup
+            self._told_of(worker.close(CLOSING))  # what is queued goes on with the new setup
         self._signals(setup)
         if self._queue or (setup.journal is not None and family.directories(setup.journal)):
             self._begin()  # else not before the first event: this may be a master that only forks
@@ -242,6 +242,7 @@ class AuditLog:
                 self.lose(left, "otelsiem.configure was never called" if self._setup is None else "not written")
             return left
         left = worker.close(timeout)
+        left += sum([1 for one in list(self._queue) if not isinstance(one, threading.Event)])
         self._told_of(left)
         return left
 

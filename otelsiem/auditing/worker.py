@@ -126,15 +126,13 @@ class Worker:
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
-    def close(self, timeout: float, *, queued: bool = True) -> int:
-        """Write what is queued, deliver what goes at once; how many records are left, in the journal and if `queued`
-        in the queue."""
+    def close(self, timeout: float) -> int:
+        """Write what is queued, deliver what goes at once; how many records are left in the journal."""
         deadline = time.monotonic() + timeout
         self._until = deadline
         self._wake.set()
         self.join(timeout)
-        left = self._outbox.close(max(deadline - time.monotonic(), 0.0)) if self._outbox is not None else 0
-        return left + (sum([1 for one in list(self._queue) if not isinstance(one, threading.Event)]) if queued else 0)
+        return self._outbox.close(max(deadline - time.monotonic(), 0.0)) if self._outbox is not None else 0
 
     # --- the thread ----------------------------------------------------------------------------------------------
 

@@ -43,9 +43,9 @@ class Gateway:
     """The admin API of a running gateway."""
 
     def __init__(self, base: str, token: str) -> None:
-        self.base = base
         import httpx
 
+        self.base = base
         # trust_env: a proxy of the environment has no business between this process and its own machine
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=base, headers=headers, timeout=LONGEST, trust_env=False)

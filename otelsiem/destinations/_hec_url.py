@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, BeforeValidator
 
 from otelsiem.destinations._settings import http_url, printable
+from otelsiem.model.listed import listed
 
 COLLECTOR = "/services/collector"
 EVENT_PATH = f"{COLLECTOR}/event"
@@ -64,11 +65,6 @@ def _base(event: str) -> str:
     return event if event.endswith(COLLECTOR) else ""
 
 
-def _listed(value: object) -> object:
-    """One URL or a list of them."""
-    return [value] if isinstance(value, str) else value
-
-
 def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value:
         raise ValueError("names no URL")
@@ -79,6 +75,6 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Endpoints = Annotated[
     tuple[Annotated[str, AfterValidator(event_url)], ...],
-    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+    BeforeValidator(listed, json_schema_input_type=str | list[str]),
     AfterValidator(_distinct),
 ]

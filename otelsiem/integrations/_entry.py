@@ -16,11 +16,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from otelsiem.auditing.audited import error_type
 from otelsiem.auditing.log import AuditLog
-from otelsiem.integrations._hook import Hook, is_own
+from otelsiem.integrations._hook import Hook
 from otelsiem.integrations._plain import plain
 from otelsiem.model import severity
 from otelsiem.model.errors import OtelsiemError
 from otelsiem.model.match import canonical
+from otelsiem.voice import is_own
 
 Loggers: TypeAlias = Sequence[str] | Mapping[str, str]
 

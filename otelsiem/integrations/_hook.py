@@ -14,12 +14,12 @@ from typing import Any
 
 from otelsiem.auditing.api import default
 from otelsiem.auditing.log import AuditLog
+from otelsiem.auditing.moment import SAID
 from otelsiem.model.errors import OtelsiemError
 
 COMPLAIN_AGAIN = 60.0  # seconds between complaints of one kind
-OWN = "otelsiem"  # our own loggers: what they say must not come back to us
 
-_PARAMETERS = frozenset({"outcome", "severity", "message", "tenant", "durable"})  # of AuditLog.audit
+_PARAMETERS = SAID | {"durable"}  # of AuditLog.audit
 
 
 class Hook:
@@ -70,8 +70,3 @@ class Harmless:
             return False
         self._hook.complain(self._said, failed=True)
         return True
-
-
-def is_own(logger: str) -> bool:
-    """Whether it is a logger of this package."""
-    return logger == OWN or logger.startswith(f"{OWN}.")

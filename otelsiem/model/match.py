@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from otelsiem.model import severity
+from otelsiem.model.listed import listed
 from otelsiem.model.record import Batch, Record
 
 Test: TypeAlias = Callable[[Record, Mapping[str, Any]], bool]  # record, resource
@@ -23,10 +24,6 @@ Rule: TypeAlias = tuple[str, Test]  # its name, in metrics
 def canonical(event: str) -> str:
     """An event name as names are compared."""
     return event.lower().replace("-", "_").replace(".", "_").replace(" ", "_")
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 _LEVEL = {  # for editors and the reference page
@@ -42,7 +39,7 @@ Level = Annotated[
     BeforeValidator(severity.level, json_schema_input_type=Annotated[str, WithJsonSchema(_LEVEL)]),
     Field(ge=1, le=24),
 ]
-Globs = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+Globs = Annotated[list[str], BeforeValidator(listed, json_schema_input_type=str | list[str])]
 
 
 class Match(BaseModel):

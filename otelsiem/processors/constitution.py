@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from otelsiem.formats.vocabulary import spellings
 from otelsiem.model.destination import Moment
 from otelsiem.model.errors import OtelsiemError
+from otelsiem.model.listed import listed
 from otelsiem.model.match import canonical
 from otelsiem.model.processor import Aside, Refused
 from otelsiem.model.record import Batch, Group, Record, Value
@@ -53,10 +54,6 @@ def _told(text: str) -> str:
     return text
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 Hash = Annotated[str, Field(max_length=128), AfterValidator(_told)]
 
 
@@ -66,10 +63,10 @@ class Constitution(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash: Hash | None = Field(None, description="hash of the rules in force")
-    files: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
+    files: Annotated[list[str], BeforeValidator(listed, json_schema_input_type=str | list[str])] = Field(
         [], description="files or globs that hold the rules; the hash is computed from them when the gateway starts"
     )
-    accept: Annotated[list[Hash], BeforeValidator(_listed, json_schema_input_type=Hash | list[Hash])] = Field(
+    accept: Annotated[list[Hash], BeforeValidator(listed, json_schema_input_type=Hash | list[Hash])] = Field(
         [], description="further hashes that are valid during a change"
     )
     on_mismatch: Literal["accept", "reject"] = Field(

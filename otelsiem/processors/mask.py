@@ -8,14 +8,15 @@ as they are, and numbers are masked by their keys alone.
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from otelsiem.model.destination import Moment
+from otelsiem.model.listed import listed
 from otelsiem.model.processor import Aside
 from otelsiem.model.record import Batch, Group, Record, Scope, Value
 from otelsiem.model.secret import Secret
@@ -28,12 +29,6 @@ KEPT = frozenset(  # a chance likeness in them would cut a record off from what 
 _DEEP = frozenset({dict, list})
 REMEMBERED = 4096  # keys of which it is known whether they are masked
 SHORTEST = 16  # bytes of an HMAC's key
-
-_json = msgspec.json.Encoder(order="deterministic").encode
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _key_pattern(text: str) -> str:
@@ -63,18 +58,18 @@ class Mask(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    keys: Annotated[list[Key], BeforeValidator(_listed, json_schema_input_type=Key | list[Key])] = Field(
+    keys: Annotated[list[Key], BeforeValidator(listed, json_schema_input_type=Key | list[Key])] = Field(
         [],
         description="keys, at any depth, in any case; `*` is any run of characters. One without a dot is also the last"
         " part of a longer one: `password` is `db.password` too",
     )
-    kinds: Annotated[list[Kind], BeforeValidator(_listed, json_schema_input_type=Kind | list[Kind])] = Field(
+    kinds: Annotated[list[Kind], BeforeValidator(listed, json_schema_input_type=Kind | list[Kind])] = Field(
         [],
         description="what is found within any text: "
         + "; ".join([f"{name}: {kind.said}" for name, kind in KINDS.items()]),
     )
-    patterns: Annotated[list[Pattern], BeforeValidator(_listed, json_schema_input_type=Pattern | list[Pattern])] = (
-        Field([], description="regular expressions of what else is found within any text")
+    patterns: Annotated[list[Pattern], BeforeValidator(listed, json_schema_input_type=Pattern | list[Pattern])] = Field(
+        [], description="regular expressions of what else is found within any text"
     )
     mode: Literal["replace", "remove", "hmac"] = Field(
         "replace", description="`[masked]` in its place, nothing, or a keyed digest, equal for equal values"
@@ -227,4 +222,6 @@ def _glob(key: str) -> str:
 
 
 def _bytes(value: Value) -> bytes:
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else _json(value)
+    """The same for equal values; a half of a surrogate pair, which no other encoding takes, is no obstacle."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=bytes.hex)
+    return text.encode("utf-8", "surrogatepass")

@@ -39,7 +39,7 @@ from otelsiem.outbox import NotTakenError, Outbox, Outlet, kind
 from otelsiem.sdk import convert
 from otelsiem.sdk.complaint import complain, told_when_disabled
 from otelsiem.sdk.limits import look
-from otelsiem.sdk.processor import OWN
+from otelsiem.voice import is_own
 
 log = logging.getLogger("otelsiem.sdk")
 
@@ -200,4 +200,4 @@ class SiemLogExporter(LogRecordExporter):
 def _own(readable: Any) -> bool:
     """What our own loggers say must not come back to us."""
     scope = readable.instrumentation_scope
-    return scope is not None and (scope.name == OWN or str(scope.name).startswith(f"{OWN}."))
+    return scope is not None and is_own(str(scope.name))

@@ -38,8 +38,7 @@ from otelsiem.sdk.emitted import emitted
 from otelsiem.sdk.later import later
 from otelsiem.sdk.limits import look
 from otelsiem.sdk.twin import copied, twin
-
-OWN = "otelsiem"  # our own loggers: what they say must not come back to us
+from otelsiem.voice import is_own
 
 _Left: TypeAlias = tuple[Any, dict[str, Value], Any, Mapping[str, Value]]  # limits, attributes, severity, who acts
 
@@ -139,7 +138,7 @@ class AuditLogRecordProcessor(LogRecordProcessor):
 
     def _is_ours(self, scope: Any) -> bool:
         """What we say about a record would be a record, and so on."""
-        if scope is not None and (scope.name == OWN or str(scope.name).startswith(f"{OWN}.")):
+        if scope is not None and is_own(str(scope.name)):
             return True
         self._foreign = scope
         return False

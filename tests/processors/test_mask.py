@@ -107,6 +107,11 @@ def test_the_digest_is_that_of_everybodys_tools() -> None:
     assert masked({"a": "s"}, keys=["a"], mode="hmac", key=f"{KEY}\n") == {"a": f"hmac:{digest}"}
 
 
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, ["\ud800"], "\ud800", {"b": b"\xff"}, float("nan"), 1 << 70])
+def test_p4_whatever_the_value_is_it_has_a_digest(value: Any) -> None:
+    assert str(masked({"x": value}, keys=["x"], mode="hmac", key=KEY)["x"]).startswith("hmac:")
+
+
 # --- within texts --------------------------------------------------------------------------------------------------
 
 
