@@ -10,8 +10,21 @@ try:
         ExportLogsServiceRequest,
         ExportLogsServiceResponse,
     )
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import (
+        AnyValue,
+        InstrumentationScope,
+        KeyValue,
+    )
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 except ImportError as error:
     raise MissingExtraError("OTLP", "gateway", "opentelemetry-proto") from error
 
-__all__ = ["AnyValue", "DecodeError", "ExportLogsServiceRequest", "ExportLogsServiceResponse", "KeyValue"]
+__all__ = [
+    "AnyValue",
+    "DecodeError",
+    "ExportLogsServiceRequest",
+    "ExportLogsServiceResponse",
+    "InstrumentationScope",
+    "KeyValue",
+    "Resource",
+]

@@ -12,6 +12,7 @@ from otelsiem.model.errors import TooLargeError
 from otelsiem.model.record import Scope, Value
 
 DROPPED = "otel.dropped_attributes_count"  # what systems without the field get it as (common/mapping-to-non-otlp.md)
+NO_TRACE, NO_SPAN = bytes(16), bytes(8)  # say that there is none
 DEEPEST = 32  # values inside one another, the outermost counted: enough for people, harmless for every reader behind us
 LARGEST = 64 << 20  # bytes of repeated resources and scopes in one request; honest requests repeat kilobytes
 
