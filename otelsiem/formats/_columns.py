@@ -193,7 +193,9 @@ class Planned(Together):
         told = self.told(columns, raw, row, plan)
         extras = [[*map(make, raw[n])] for n, make in plan.extras]
         often = map(steady, fields[2:])
-        return plan.pieces([*row, *self._group, *fields[:2], *often, *told, *extras, *map(repeat, plan.constants)])
+        return plan.pieces(
+            [*map(steady, row), *self._group, *fields[:2], *often, *told, *extras, *map(repeat, plan.constants)]
+        )
 
 
 def lacking(column: Column) -> set[int]:
@@ -215,7 +217,8 @@ def keyed(column: Column, *more: Iterable[Any]) -> list[Key]:
 
 def steady(column: Column) -> Iterable[Any]:
     """The column, as what repeats without end where all its values are the same."""
-    return repeat(column[0]) if column.count(column[0]) == len(column) else column
+    first = column[0]
+    return repeat(first) if first == column[-1] and column.count(first) == len(column) else column
 
 
 def merged(pieces: Sequence[Iterable[str]], lines: int) -> Sequence[Iterable[str]]:
