@@ -1,7 +1,7 @@
 """What the fields of a typed event may hold, and what becomes of those that hold nothing.
 
 Each function returns the value as it is kept, or raises ValueError with a sentence that names the field. What could
-change later is copied into something that cannot.
+change later is copied into something that cannot. None is nothing, where a field may hold that.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def text(name: str, value: Any) -> str:
 
 def level(name: str, value: Any) -> str:
     """A word for a level, or nothing."""
+    if value is None:
+        return ""
     if value != "" and not severity.number(value):
         known = "trace, debug, info, low, medium, high, critical, emergency"
         raise ValueError(f"{name}={value!r}: it is one of {known}")
@@ -37,8 +39,10 @@ def level(name: str, value: Any) -> str:
 
 
 def word(name: str, value: Any, words: Iterable[str]) -> str:
-    """One of these words."""
+    """One of these words; None is "", where that is one of them."""
     known = tuple(words)
+    if value is None and "" in known:
+        return ""
     if value not in known:
         raise ValueError(f"{name}={value!r}: it is one of {', '.join(filter(None, known))}")
     return str(value)
@@ -81,13 +85,17 @@ def whole(name: str, value: Any) -> int | None:
 
 def texts(name: str, values: Any) -> tuple[str, ...]:
     """A list of texts. One text alone is a mistake that would make a list of its letters."""
+    if values is None:
+        return ()
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise ValueError(f"{name}={values!r}: it is a list of texts")  # noqa: TRY004 - all of these are ValueErrors
     return tuple([text(name, one) for one in values])
 
 
-def numbers(name: str, values: Mapping[str, float] | Pairs) -> Pairs:
+def numbers(name: str, values: Mapping[str, float] | Pairs | None) -> Pairs:
     """Named numbers."""
+    if values is None:
+        return ()
     try:
         pairs = dict(values).items()
     except (TypeError, ValueError):

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, NoReturn, Unpack, overload
 
 from opentelemetry.context import get_current
 
@@ -132,7 +132,7 @@ class AuditLog:
                 if type(value) not in PLAIN:
                     given = mapping(given)
                     break
-            one = time.time_ns(), event, given, known(), get_current()
+            one = Happened(time.time_ns(), event, given, known(), get_current())
             if len(queue) < self._most:
                 queue.append(one)
                 if self._worker is None:
@@ -247,6 +247,13 @@ class AuditLog:
         return left
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> NoReturn:
+        """Asked for by pickle and copy, also for whatever holds one."""
+        raise TypeError(
+            "an AuditLog cannot be pickled or copied: its queue, thread and journal are this process's own. Leave it"
+            " out of what is sent or copied; call otelsiem.configure(…) in each process, and otelsiem.audit in there"
+        )
 
     def _set(self, setup: Setup | None) -> None:
         self._queue, self._most = deque(), setup.max_queue if setup is not None else MAX_QUEUE
@@ -375,4 +382,4 @@ class AuditLog:
 
 def _seen(event: str | TypedEvent, given: Mapping[str, Any]) -> Happened:
     """What `audit` writes down, where no microsecond counts."""
-    return time.time_ns(), event, mapping(given), known(), get_current()
+    return Happened(time.time_ns(), event, mapping(given), known(), get_current())

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
+import msgspec
 from opentelemetry import trace
 from opentelemetry.context import Context
 
@@ -23,6 +24,7 @@ from otelsiem.sdk.convert import mapping, value
 from otelsiem.sdk.emitted import Emitted
 
 _NUMBERS = range(25)  # of OpenTelemetry; 0 = not said
+_BINDABLE = frozenset(NAMES.values())
 
 
 @runtime_checkable
@@ -41,8 +43,15 @@ class TypedEvent(Protocol):
     def attributes(self) -> Mapping[str, Any]: ...
 
 
-Happened: TypeAlias = tuple[int, str | TypedEvent, Mapping[str, Any], Mapping[str, Value], Context]
-"""One call: time, event, what it was given by name, bound, context. No class: it costs 0.3 µs."""
+class Happened(msgspec.Struct, gc=False):
+    """One call. `gc=False`: nothing that it holds can hold it, and the caller's collections come half as often."""
+
+    time: int
+    event: str | TypedEvent
+    given: Mapping[str, Any]  # by name
+    bound: Mapping[str, Value]
+    context: Context
+
 
 SAID = frozenset({"outcome", "severity", "message", "tenant"})
 """What of the names given is no attribute. Told apart here: parameters of these names cost each call 0.3 µs."""
@@ -67,7 +76,7 @@ def name(one: Left) -> str:
     """What a log says of it."""
     if isinstance(one, Emitted):
         return str(one.event_name or "")
-    return one[1] if isinstance(one[1], str) else type(one[1]).__name__
+    return one.event if isinstance(one.event, str) else type(one.event).__name__
 
 
 def _is_emitted(one: Left) -> bool:
@@ -75,14 +84,14 @@ def _is_emitted(one: Left) -> bool:
 
 
 def _record(one: Happened) -> Record:
-    time, event, given, bound, context = one
+    time, event, given = one.time, one.event, one.given
     severity, message = given.get("severity") or "", given.get("message") or ""
-    attributes = {**carried(context), **bound}
+    attributes = {**carried(one.context), **one.bound}
     if type(event) is not str and isinstance(event, TypedEvent):
         severity, message = severity or event.severity, message or event.message
-        attributes |= mapping(_spelled(event.attributes()))
+        _add(attributes, event.attributes())
         event = event.event
-    attributes |= mapping(_spelled({key: item for key, item in given.items() if key not in SAID}))
+    _add(attributes, {key: item for key, item in given.items() if key not in SAID})
     if tenant := given.get("tenant"):
         attributes["tenant.id"] = _text(tenant)
     if outcome := given.get("outcome"):
@@ -91,7 +100,7 @@ def _record(one: Happened) -> Record:
     word = "" if number is not None else _text(severity)
     if word:
         attributes["audit.level"] = word
-    span = trace.get_current_span(context).get_span_context()
+    span = trace.get_current_span(one.context).get_span_context()
     return Record(
         "",
         time,
@@ -112,6 +121,15 @@ def _text(item: Any) -> str:
     if type(item) is str:
         return item
     return "" if item is None else str(value(item))
+
+
+def _add(attributes: dict[str, Value], said: Mapping[str, Any]) -> None:
+    """What is said here wins over what is known. None takes nothing away: `actor=None` is as if it were not there."""
+    more = mapping(_spelled(said))
+    if None in more.values():
+        known = {*attributes, *_BINDABLE}
+        more = {key: item for key, item in more.items() if item is not None or key not in known}
+    attributes |= more
 
 
 def _spelled(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

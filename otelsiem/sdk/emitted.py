@@ -74,5 +74,6 @@ def _records(emitted: Iterable[Emitted]) -> Iterator[tuple[Any, Any, Record]]:
         look(one.event_name or "", one.attributes, one.dropped, one.limits)
         record = convert.record(one, one.dropped)
         for key, value in {**carried(one.context), **one.bound}.items():
-            record.attributes.setdefault(key, value)
+            if record.attributes.get(key) is None:
+                record.attributes[key] = value
         yield one.resource, one.scope, record

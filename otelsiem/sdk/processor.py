@@ -205,7 +205,8 @@ class AuditLogRecordProcessor(LogRecordProcessor):
     ) -> Record:
         """What our rules say of it; `attributes` are added to."""
         for key, value in who.items():
-            attributes.setdefault(key, value)
+            if attributes.get(key) is None:
+                attributes[key] = value
         look(inner.event_name or "", attributes, dropped, limits)
         seen = Record(
             severity=number.value if number is not None else 0,

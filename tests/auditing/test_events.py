@@ -6,6 +6,7 @@ import contextlib
 import json
 import pickle
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -343,6 +344,22 @@ def test_what_is_wrong_is_refused_with_a_sentence(make: Any, said: str) -> None:
     with pytest.raises(ValueError) as refused:
         make()
     assert said in str(refused.value)
+
+
+DEFAULTS = {"outcome": "", "action": "", "technique": None}  # what has one other than nothing
+
+
+@pytest.mark.parametrize("event", SAID)
+def test_none_in_any_field_that_may_be_left_out_is_nothing(event: str) -> None:
+    kind: Any = type(SAID[event])
+    known = {one.name: getattr(SAID[event], one.name) for one in fields(kind) if one.default is MISSING}
+    optional = {one.name: one.default for one in fields(kind) if one.default is not MISSING}
+    none = kind(**known, **dict.fromkeys(optional))
+    nothing = kind(
+        **known, **{name: DEFAULTS[name] for name, default in optional.items() if default and name in DEFAULTS}
+    )
+    assert none.attributes() == nothing.attributes()
+    assert (none.severity, none.message or "") == (nothing.severity, nothing.message)
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
+import pickle
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,10 @@ from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 
-from otelsiem import AuditLog, File, Receipt, SplunkHec, bind
+from otelsiem import AuditLog, Authentication, File, Receipt, SplunkHec, bind
 from otelsiem.auditing import log as log_module
 from otelsiem.auditing import worker as module
+from otelsiem.auditing.moment import TypedEvent
 from otelsiem.auditing.setup import checked
 from otelsiem.journal import family
 from otelsiem.journal.peek import peek
@@ -71,6 +74,50 @@ def test_the_call_wins_over_what_is_bound_and_that_over_baggage(tmp_path: Path) 
         ("bound", "of-baggage"),
         ("said", "said"),
     ]
+
+
+class Telling(NamedTuple):
+    """An event of somebody else's, that says nothing of what it does not know."""
+
+    event: str = "told"
+    severity: str = ""
+    message: str = ""
+
+    def attributes(self) -> dict[str, Any]:
+        return {"actor": None, "session": None, "reason": "of the event", "left": None}
+
+
+NOBODY: dict[str, Any] = dict.fromkeys(("actor", "tenant", "session", "reason", "outcome", "severity", "message"))
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [("told", "bound"), (Telling(), "of the event"), (Authentication(succeeded=True, reason="typed"), "typed")],
+)
+@pytest.mark.parametrize("durable", [False, True])
+def test_none_is_not_said_and_what_is_known_stands(
+    event: str | TypedEvent, reason: str, durable: bool, tmp_path: Path
+) -> None:
+    token = attach(baggage.set_baggage("session.id", "of-baggage"))
+    try:
+        with audit_log(tmp_path) as (log, out):
+            with bind(actor="u-7", tenant="acme", reason="bound"):
+                log.audit(event, durable=durable, **{**NOBODY, "audit.reason": None} if reason == "typed" else NOBODY)
+            assert log.flush(10)
+    finally:
+        detach(token)
+    [found] = delivered(out)
+    assert [found[key] for key in ("user_id", "tenant_id", "session_id")] == ["u-7", "acme", "of-baggage"]
+    assert reason in {found.get("reason"), found["metadata"].get("reason")}, "and nothing beside it is null"
+    assert not {"user.id", "tenant.id", "session.id", "audit.reason"} & found["metadata"].keys()
+
+
+def test_none_is_a_value_where_nothing_is_known_unless_it_is_who(tmp_path: Path) -> None:
+    with audit_log(tmp_path) as (log, out):
+        log.audit("configuration_change", actor=None, correlation=None, before=None, after=5)
+        assert log.flush(10)
+    [found] = delivered(out)
+    assert found["metadata"] == {"before": None, "after": 5}
 
 
 def test_p7_the_trace_of_the_caller_is_on_the_record(tmp_path: Path) -> None:
@@ -405,6 +452,44 @@ def test_destinations_are_named_by_their_type(tmp_path: Path) -> None:
     one, two = File(path=str(tmp_path / "a")), File(path=str(tmp_path / "b"))
     setup = checked([one, Outlet(two)], {"exporters": {"soc": one}})
     assert list(setup.outlets) == ["soc", "file", "file/2"]
+
+
+def test_a_daemon_that_goes_to_another_directory_writes_where_it_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.chdir(here)
+    log = AuditLog(File(path="out.jsonl"), journal="journal")
+    monkeypatch.chdir(there)
+    log.audit("moved")
+    assert log.flush(10)
+    log.close()
+    assert [event["event_type"] for event in delivered(here / "out.jsonl")] == ["moved"]
+    assert not [*there.iterdir()]
+
+
+class Holder:
+    """Somebody's class, that is sent to a pool."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self.log, self.audit = log, log.audit
+
+
+@pytest.mark.parametrize("do", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("what", ["log", "holder", "audit"])
+def test_what_cannot_leave_the_process_says_so(what: str, do: Callable[[Any], Any], tmp_path: Path) -> None:
+    with audit_log(tmp_path) as (log, out):
+        held = {"log": log, "holder": [Holder(log)], "audit": [log.audit]}[what]
+        if do is copy.copy and what != "log":
+            assert do(held) == held, "a list's copy holds the same"
+        else:
+            with pytest.raises(TypeError, match=r"cannot be pickled or copied: .* call otelsiem\.configure"):
+                do(held)
+        log.audit("still")
+        assert log.flush(10)
+    assert len(delivered(out)) == 1
 
 
 def test_what_was_audited_before_it_was_configured_waits(tmp_path: Path) -> None:

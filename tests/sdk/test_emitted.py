@@ -21,7 +21,7 @@ from otelsiem.model.errors import OtelsiemError
 from otelsiem.sdk import convert, processor
 from otelsiem.sdk.processor import AuditLogRecordProcessor
 from tests.program import free_port
-from tests.sdk.provider import Kept, provider
+from tests.sdk.provider import Kept, batching, provider
 from tests.sdk.test_later import RECORDS
 
 HASH = "cdd01ef066bc6cf2"
@@ -105,6 +105,24 @@ def test_calls_and_emits_are_in_their_order_and_speak_for_themselves(tmp_path: P
         "afterwards"
     ], "the provider's end is not that of the log"
     assert ["shop" in json.dumps(one) for one in lines] == [False, True] * 4 + [False], "the SDK's resource is its own"
+
+
+@pytest.mark.parametrize("way", ["log", "simple", "batch"])
+def test_an_attribute_that_is_none_takes_nothing_of_what_is_bound(way: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    if way == "log":
+        made_for: Any = log_to(out)
+    else:
+        exporter = FileExporter(path=str(out))
+        made_for = batching(exporter) if way == "batch" else SimpleLogRecordProcessor(exporter)
+    with bind(actor="u-7", tenant="acme"), provider(AuditLogRecordProcessor(made_for)) as made:
+        made.get_logger("shop").emit(record(event_name="x", attributes={"user.id": None, "tenant.id": None}))
+        assert made.force_flush()
+    if way == "log":
+        made_for.close()
+    [found] = written(out)
+    assert (found["user_id"], found["tenant_id"]) == ("u-7", "acme")
+    assert "metadata" not in found or not found["metadata"].keys() & {"user.id", "tenant.id"}
 
 
 def test_what_our_own_loggers_say_does_not_come_back(tmp_path: Path) -> None:
