@@ -1,14 +1,17 @@
 """Lines in a file on this machine: one event a line in the format of your choice, rotated by size or age.
 
 Guarantees: a line is a whole record; what was answered as written is on the disk (`fsync: batch`); a full disk or a
-missing directory holds back records, it never loses them. No rotated file is deleted unless `max_backups` says so.
+missing directory holds back records, it never loses them. No rotated file is deleted unless `max_backups` says so. A
+relative path stays where it was said, whatever the process does with its directory.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from otelsiem.delivery.judge import judge
 from otelsiem.destinations._line_settings import Cef, Leef, lines_of
@@ -85,6 +88,13 @@ class File(BaseModel):
     )
     product: Product = Field(Product(), description="vendor, product and version, where the resource must not decide")
 
+    _directory: Path = PrivateAttr(Path())  # that a relative path begins in
+
+    def model_post_init(self, _: object) -> None:
+        if not Path(self.path).is_absolute():
+            with suppress(OSError):  # it was deleted: the first write says so
+                self._directory = Path.cwd()
+
     @model_validator(mode="after")
     def _of_one_format(self) -> File:
         for name, block in (("cef", self.cef), ("leef", self.leef)):
@@ -100,7 +110,7 @@ class File(BaseModel):
     def wire(self) -> FileSettings:
         rotation = self.rotation or Rotation(max_megabytes=0)
         return FileSettings(
-            path=self.path,
+            path=str(self._directory / self.path),
             rotate_bytes=rotation.max_megabytes << 20,
             rotate_seconds=rotation.max_age or 0.0,
             keep=rotation.max_backups,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -32,18 +34,35 @@ def file(**settings: Any) -> File:
 @pytest.mark.parametrize(
     ("settings", "wire"),
     [
-        ({}, FileSettings("audit.jsonl")),
-        ({"rotation": {}}, FileSettings("audit.jsonl", rotate_bytes=100 << 20)),
+        ({}, FileSettings("/audit.jsonl")),
+        ({"rotation": {}}, FileSettings("/audit.jsonl", rotate_bytes=100 << 20)),
         ({"rotation": {"max_megabytes": 5, "max_backups": 3, "compression": "gzip"}},
-         FileSettings("audit.jsonl", rotate_bytes=5 << 20, keep=3, compression="gzip")),
-        ({"rotation": {"max_megabytes": 0, "max_age": "12h"}}, FileSettings("audit.jsonl", rotate_seconds=43_200.0)),
-        ({"rotation": {"max_megabytes": 0, "max_days": 2}}, FileSettings("audit.jsonl", rotate_seconds=172_800.0)),
-        ({"rotation": {"max_megabytes": 0, "max_days": 0}}, FileSettings("audit.jsonl")),
-        ({"fsync": "never", "mode": "0640"}, FileSettings("audit.jsonl", fsync="never", mode=0o640)),
+         FileSettings("/audit.jsonl", rotate_bytes=5 << 20, keep=3, compression="gzip")),
+        ({"rotation": {"max_megabytes": 0, "max_age": "12h"}}, FileSettings("/audit.jsonl", rotate_seconds=43_200.0)),
+        ({"rotation": {"max_megabytes": 0, "max_days": 2}}, FileSettings("/audit.jsonl", rotate_seconds=172_800.0)),
+        ({"rotation": {"max_megabytes": 0, "max_days": 0}}, FileSettings("/audit.jsonl")),
+        ({"fsync": "never", "mode": "0640"}, FileSettings("/audit.jsonl", fsync="never", mode=0o640)),
     ],
 )  # fmt: skip
 def test_settings_reach_the_transport(settings: dict[str, Any], wire: FileSettings) -> None:
-    assert file(**settings).wire == wire
+    assert file(path="/audit.jsonl", **settings).wire == wire
+
+
+def test_a_relative_path_stays_where_it_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there, gone = [tmp_path / name for name in ("here", "there", "gone")]
+    for one in (here, there, gone):
+        one.mkdir()
+    monkeypatch.chdir(here)
+    said, twin = file(path="logs/audit.jsonl"), file(path="logs/audit.jsonl")
+    monkeypatch.chdir(there)
+    moved = pickle.loads(pickle.dumps(said.model_copy(update={"fsync": "never"})))
+    assert [one.wire.path for one in (said, moved)] == [str(here / "logs/audit.jsonl")] * 2
+    assert said.path == "logs/audit.jsonl", "as it was written"
+    assert said == twin != file(path="logs/audit.jsonl")
+    assert file(path="/audit.jsonl") == file(path="/audit.jsonl")
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert file().wire.path == "audit.jsonl", "and the write says that it cannot be"
 
 
 @pytest.mark.parametrize(
