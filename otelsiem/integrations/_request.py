@@ -41,12 +41,13 @@ class Answered:
     route: str
     status: int
     error: str  # type of the exception that ended it
+    ended: bool = True  # False: the answer was broken off, by whomever
 
     @property
     def outcome(self) -> str:
-        if self.status == 0:
-            return "failure" if self.error else "unknown"
-        return "success" if self.status < 400 and not self.error else "failure"
+        if self.error or self.status >= 400:
+            return "failure"
+        return "success" if self.status and self.ended else "unknown"
 
 
 Rule: TypeAlias = Callable[[Answered], bool | str]
@@ -123,25 +124,27 @@ class Door:
                 "http.route": answered.route,
                 "http.response.status_code": answered.status or None,
                 "error.type": answered.error,
-                DURATION: time.perf_counter() - visit.began,
+                DURATION: visit.took or time.perf_counter() - visit.began,
             }
+            whole = answered.ended or not answered.status
             self.hook.tell(
                 event if isinstance(event, str) else EVENT,
                 {key: value for key, value in attributes.items() if value not in (None, "")},
                 outcome=answered.outcome,
-                message=f"{what}: {answered.status or 'no answer'}",
+                message=f"{what}: {answered.status or 'no answer'}{'' if whole else ', broken off'}",
             )
 
 
 class Visit(Request):
     """One request, from its coming to its answer."""
 
-    __slots__ = ("_bound", "_door", "_token", "_told", "began", "error", "route")
+    __slots__ = ("_bound", "_door", "_token", "_told", "began", "error", "route", "took")
 
     def __init__(self, door: Door, facts: Mapping[str, Value], later: Callable[[], Mapping[str, Value]] | None) -> None:
         super().__init__(facts, later)
         self._door, self._told = door, False
         self.began, self.error, self.route = time.perf_counter(), "", ""
+        self.took = 0.0  # seconds, where it ended before it is told
         self._bound = set_bound()  # a thread that answers the next request, too, must not remember whose this one was
         self._token: Token[Request | None] = answering.set(self)
 
@@ -149,13 +152,13 @@ class Visit(Request):
         """An exception came out of the application; how it is answered may still be open."""
         self.error = error_type(type(error))
 
-    def answered(self, status: int) -> None:
-        """How it ended: only the first time counts. `status` 0: without an answer."""
+    def answered(self, status: int, *, ended: bool = True) -> None:
+        """How it ended: only the first time counts. `status` 0: without an answer; not `ended`: with a part of one."""
         if not self._told:
             self._told = True
             facts = self.facts
             method, path = str(facts.get("http.request.method", "")), str(facts.get("url.path", ""))
-            self._door.tell(self, Answered(method, path, self.route, status, self.error))
+            self._door.tell(self, Answered(method, path, self.route, status, self.error, ended))
 
     def end(self) -> None:
         """Events that come after it in this context are not of this request."""

@@ -7,13 +7,18 @@ out, in a dependency or an endpoint, sync or async: `bind_request(actor=…)`. R
 those that were not allowed are events themselves (`audits` decides otherwise).
 
 Guarantees: messages, scope and exceptions pass untouched, websockets and lifespan too; a response is not delayed or
-collected; nothing that goes wrong in here reaches the application or the client.
+collected; nothing that goes wrong in here reaches the application or the client. An answer that was broken off is never
+a success: an exception makes it a failure, else the outcome is unknown, as when the client went away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
+from types import FrameType, TracebackType
 from typing import Any, TypeAlias
 
 from otelsiem.auditing.log import AuditLog
@@ -26,6 +31,10 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+RELAY = "starlette.middleware.base"  # BaseHTTPMiddleware, since 0.42, ends an answer that broke, and raises after that
+AFTERWARDS = "starlette.background"
+LATEST = 1.0  # seconds from a relayed end until the request is told, if background tasks take longer
 
 
 class AuditMiddleware:
@@ -63,12 +72,12 @@ class AuditMiddleware:
 
     async def _answered(self, scope: Scope, receive: Receive, watch: _Watch) -> None:
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, watch.heard(receive), watch)
         except asyncio.CancelledError:  # the server gave it up: it did not fail
             raise
         except BaseException as error:
             if not watch.broken:
-                watch.failed(error)
+                watch.failed(_one(error))
             raise
         finally:
             watch.over()
@@ -103,14 +112,27 @@ class _Watch:
     def __init__(self, send: Send, visit: Visit, route: Callable[[], str]) -> None:
         self._send, self._visit, self._route = send, visit, route
         self._status = 0
+        self._ended = self._left = False
+        self._latest: asyncio.TimerHandle | None = None
         self.broken = False
+
+    def heard(self, receive: Receive) -> Receive:
+        """`receive`, with an ear for a client that goes before its answer has ended: a relay ends it all the same."""
+
+        async def hear() -> Message:
+            message = await receive()
+            if message.get("type") == "http.disconnect" and not self._ended:
+                self._left = True
+            return message
+
+        return hear
 
     async def __call__(self, message: Message) -> None:
         kind = message.get("type")
         if kind == "http.response.start":
             self._status = message.get("status", 0)
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self.over()  # what comes after it, a background task, is not the request
+        elif kind == "http.response.pathsend" or (kind == "http.response.body" and not message.get("more_body", False)):
+            self._end()
         try:
             await self._send(message)
         except BaseException:
@@ -118,9 +140,49 @@ class _Watch:
             raise
 
     def failed(self, error: BaseException) -> None:
+        if self._ended and _passed(error.__traceback__, AFTERWARDS):
+            return
         self._visit.failed(error)
         self._status = self._status or 500
 
     def over(self) -> None:
+        if self._latest is not None:
+            self._latest.cancel()
         self._visit.route = self._route()
-        self._visit.answered(self._status)
+        self._visit.answered(self._status, ended=self._ended)
+
+    def _end(self) -> None:
+        """Told at once: what comes after it, a background task, is not the request. A relay may still say otherwise."""
+        self._ended = True
+        if not _relayed(sys._getframe(2)):
+            self.over()
+            return
+        self._ended = not self._left
+        self._visit.took = time.perf_counter() - self._visit.began
+        with suppress(RuntimeError):  # not asyncio's loop: when the application returns
+            self._latest = asyncio.get_running_loop().call_later(LATEST, self.over)
+
+
+def _relayed(sender: FrameType | None) -> bool:
+    """Whether who sends this passes on what another task said."""
+    while sender is not None:
+        if sender.f_globals.get("__name__") == RELAY:
+            return True
+        sender = sender.f_back
+    return False
+
+
+def _passed(trace: TracebackType | None, module: str) -> bool:
+    """Whether an exception came through it."""
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == module:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _one(error: BaseException) -> BaseException:
+    """What went wrong, out of the groups that task groups put around it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
