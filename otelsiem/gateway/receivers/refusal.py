@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from otelsiem.gateway.receivers.budget import BusyError
+from otelsiem.journal.cause import known
 from otelsiem.model.errors import (
     JournalError,
     JournalFullError,
@@ -88,7 +89,8 @@ STOPPING = Refusal("stopping", "the gateway is stopping", 503, UNAVAILABLE, COME
 
 
 class Complaints:
-    """Logs failures that are ours: each once with its traceback, and again only after a minute."""
+    """Logs failures that are ours: in a sentence where the cause is known, else with a traceback; each again only after
+    a minute."""
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, str], float] = {}
@@ -97,15 +99,19 @@ class Complaints:
         """Log it when a person is needed and was not told yet."""
         if refusal.reason not in {"internal", "journal"}:
             return
-        kind = (type(error).__name__, _where(error))
+        cause = known(error)
+        kind = (type(error).__name__, "" if cause else _where(error))
         now = time.monotonic()
         if now - self._said.get(kind, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         if len(self._said) > 100:  # an error whose place keeps changing must not fill the memory
             self._said.clear()
         self._said[kind] = now
-        extra = fields(receiver=receiver, transport=transport)
-        _log.error("a request could not be taken; its sender was told to come back", exc_info=error, extra=extra)
+        said = "a request could not be taken; its sender was told to come back"
+        if cause:
+            _log.error(said, extra=fields(receiver=receiver, transport=transport, reason=cause))
+        else:
+            _log.error(said, exc_info=error, extra=fields(receiver=receiver, transport=transport))
 
 
 def _where(error: Exception) -> str:
