@@ -20,6 +20,7 @@ from otelsiem.model.duration import seconds
 
 GOOD = frozenset({"delivered", "filtered"})
 FINAL = GOOD | {"dead", "purged", "settled"}
+COUNTED = frozenset({"due", "dead"})  # of these the journal keeps how often they were tried, of others it does not
 PAUSE = 0.1  # seconds between two looks
 TAKING = 30.0  # seconds for the gateway's answer, which waits for its disk
 
@@ -33,7 +34,7 @@ class Line:
     exporter: str
     kind: str
     reason: str
-    attempts: int
+    attempts: int | None  # None: not known
 
 
 def send(  # noqa: PLR0917 - typer calls it by name; each parameter is an option
@@ -104,7 +105,7 @@ def _follow(gateway: client.Gateway, receipts: Sequence[client.Receipt], wait: f
                 exporter,
                 str(fate.get("kind", "unknown")),
                 str(fate.get("reason", "")),
-                _count(fate.get("attempts")),
+                _attempts(fate),
             )
             for receipt in receipts
             for exporter, fate in sorted(gateway.fates(receipt).items())
@@ -114,8 +115,9 @@ def _follow(gateway: client.Gateway, receipts: Sequence[client.Receipt], wait: f
         time.sleep(PAUSE)
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _attempts(fate: Mapping[str, object]) -> int | None:
+    value = fate.get("attempts")
+    return value if isinstance(value, int) and fate.get("kind") in COUNTED else None
 
 
 def _told(lines: Sequence[Line], held: Mapping[str, str], *, as_json: bool) -> None:
@@ -124,11 +126,17 @@ def _told(lines: Sequence[Line], held: Mapping[str, str], *, as_json: bool) -> N
         say.data({"taken": True, "fates": [asdict(line) for line in shown]})
         return
     several = len({line.pipeline for line in lines}) > 1
+    counted = any(line.attempts is not None for line in shown)
     rows = [
-        (f"{line.pipeline} {line.exporter}" if several else line.exporter, _word(line.kind), line.attempts, line.reason)
+        (
+            f"{line.pipeline} {line.exporter}" if several else line.exporter,
+            _word(line.kind),
+            *([line.attempts if line.attempts is not None else "-"] if counted else []),
+            line.reason,
+        )
         for line in shown
     ]
-    say.table(("EXPORTER", "FATE", "ATTEMPTS", "REASON"), rows)
+    say.table(("EXPORTER", "FATE", *(["ATTEMPTS"] if counted else []), "REASON"), rows)
     if not rows:
         say.note("the pipeline that took it has no exporters")
 

@@ -14,6 +14,7 @@ from otelsiem.cli import exits, say
 from otelsiem.cli.exits import CommandError, Exit
 from otelsiem.cli.options import AsJson, ConfigFiles, EnvFiles, Sets, configuration
 from otelsiem.config.model import Config, Exporter
+from otelsiem.model.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from otelsiem.trial import Step
@@ -94,7 +95,7 @@ def _show(exporter: Exporter, no_record: bool, patience: float, as_json: bool) -
 
 def _steps(exporter: Exporter, made: Tried, no_record: bool, patience: float) -> Iterator[Step]:
     from otelsiem.transport.transport import open_transport
-    from otelsiem.trial import Trial, marked
+    from otelsiem.trial import Step, Trial, marked
 
     transport = open_transport(exporter.destination.wire)
     try:
@@ -103,6 +104,8 @@ def _steps(exporter: Exporter, made: Tried, no_record: bool, patience: float) ->
             if step.name == "send" and record is not None:
                 made.record = record.id
             yield step
+    except MissingExtraError as missing:  # a destination may want a package of its own, a plugin's above all
+        yield Step("reach", ok=False, said=str(missing))
     finally:
         transport.close()
 

@@ -30,5 +30,7 @@ def advice(failure: Failure) -> str:
             return "look where our own credentials come from: the environment, a profile, the role of this machine"
         case "disk":
             return "check the path, its permissions and the room on the disk"
+        case "missing":
+            return "install it in the environment that otelsiem runs in; nothing was sent, the service is not at fault"
         case _:
             assert_never(failure.kind)

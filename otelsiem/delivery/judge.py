@@ -46,10 +46,11 @@ def judge_http(answer: Answer, now: int) -> Outcome:
 
 
 def judge_failure(failure: Failure) -> Outcome:
-    """No answer at all: an unknown host, a bad certificate, no credentials wait for a person, the rest for the peer."""
+    """No answer at all: an unknown host, a bad certificate, no credentials, a package that is not installed wait for a
+    person, the rest for the peer."""
     reason = f"{failure.kind}: {failure.detail}"
     match failure.kind:
-        case "resolve" | "proxy" | "tls" | "credentials" | "protocol":
+        case "resolve" | "proxy" | "tls" | "credentials" | "protocol" | "missing":
             return Hold(reason)
         case "connect" | "reset" | "timeout" | "oversize" | "disk":
             return Retry(reason)

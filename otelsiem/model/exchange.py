@@ -115,6 +115,7 @@ FailureKind: TypeAlias = Literal[
     "protocol",  # the peer does not speak our protocol
     "oversize",  # the reply was larger than we read
     "disk",  # a local write failed
+    "missing",  # a package of ours is not installed: nothing was sent
 ]
 
 

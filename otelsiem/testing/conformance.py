@@ -70,6 +70,7 @@ HEADERS: tuple[Mapping[str, str], ...] = (
 )
 FAILURES: tuple[FailureKind, ...] = (
     "resolve", "connect", "proxy", "tls", "credentials", "reset", "timeout", "protocol", "oversize", "disk",
+    "missing",
 )  # fmt: skip
 LONGEST_REASON = 1000
 MOST_STEPS = 20  # requests and waits of one exchange, with a peer that never says yes

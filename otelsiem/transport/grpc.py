@@ -61,7 +61,7 @@ class GrpcTransport:
         except WireError as error:
             return Failure(error.kind, error.detail, call.sent)
         except MissingExtraError as error:
-            return Failure("protocol", str(error))
+            return Failure("missing", str(error))
         except Exception as error:  # noqa: BLE001 - the promise of `perform` is a value, whatever a library raises
             return Failure("protocol", f"{call.peer}: unexpected {type(error).__name__}", call.sent)
         finally:

@@ -55,7 +55,7 @@ class KafkaTransport:
         except WireError as error:  # a file of TLS
             return Failure(error.kind, error.detail)
         except MissingExtraError as error:
-            return Failure("protocol", str(error))
+            return Failure("missing", str(error))
         except Exception as error:  # noqa: BLE001 - the promise of `perform` is a value, whatever a library raises
             return Failure(
                 "protocol", f"unexpected {type(error).__name__}: {line(str(error), self._secrets)}", sent=True

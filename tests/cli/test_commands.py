@@ -138,11 +138,32 @@ def test_send_waits_for_every_fate_and_ends_with_0(config: Path, server: Server)
     result = sent(config, server)
     assert result.stdout.splitlines() == [
         "taken: logs/12",
-        "EXPORTER  FATE       ATTEMPTS  REASON",
-        "console   delivered  1",
-        "file      filtered   1",
+        "EXPORTER  FATE       REASON",
+        "console   delivered",
+        "file      filtered",
     ]
     assert result.exit_code == 0
+
+
+def test_send_tells_attempts_only_where_they_are_counted(config: Path, server: Server) -> None:
+    taken(server)
+    found = {"console": {"kind": "dead", "reason": "HTTP 400", "attempts": 3}, "file": {"kind": "delivered"}}
+    server.say("/api/v1/fates", {"fates": found})
+    assert sent(config, server).stdout.splitlines()[1:] == [
+        "EXPORTER  FATE       ATTEMPTS  REASON",
+        "console   dead       3         HTTP 400",
+        "file      delivered  -",
+    ]
+
+
+def test_send_tells_the_attempts_of_what_was_tried_and_is_held(config: Path, server: Server) -> None:
+    taken(server)
+    fates(server, console="due", file="delivered")
+    server.say("/api/v1/status", {"held": {"console": "HTTP 403: token disabled"}})
+    assert sent(config, server, "--timeout", "1ms").stdout.splitlines()[2:] == [
+        "console   held       1         HTTP 403: token disabled",
+        "file      delivered  -",
+    ]
 
 
 def test_send_says_what_it_was_told_to_say(config: Path, server: Server) -> None:
@@ -188,8 +209,8 @@ def test_send_says_what_is_held_and_why_when_time_is_up(config: Path, server: Se
     server.say("/api/v1/status", {"held": {"console": "HTTP 403: token disabled"}})
     result = sent(config, server, "--timeout", "1ms")
     assert result.stdout.splitlines()[2:] == [
-        "console   held     1         HTTP 403: token disabled",
-        "file      pending  1",
+        "console   held     HTTP 403: token disabled",
+        "file      pending",
     ]
     assert result.exit_code == 1
 
@@ -207,7 +228,7 @@ def test_send_as_json(config: Path, server: Server) -> None:
     fates(server, console="delivered")
     [fate] = json.loads(sent(config, server, "--json").stdout)["fates"]
     assert fate == {
-        "pipeline": "logs", "position": 12, "exporter": "console", "kind": "delivered", "reason": "", "attempts": 1,
+        "pipeline": "logs", "position": 12, "exporter": "console", "kind": "delivered", "reason": "", "attempts": None,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from otelsiem.cli.app import app
 from otelsiem.cli.exits import Exit
+from otelsiem.model.errors import MissingExtraError
 from otelsiem.testing.hec import FakeHec, Token
 from otelsiem.testing.http import Hang, HttpServer, Respond
 from tests.program import free_port
@@ -145,6 +147,30 @@ def test_what_is_wrong_on_the_way_is_said_with_what_to_do(
     assert (code, step["name"], step["ok"], found[0]["record"]) == (Exit.FAILURE, "reach", False, "")
     assert said.format(**ports) in step["said"]
     assert advice in step["advice"]
+
+
+def test_a_package_that_is_not_installed_is_named_and_the_service_is_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    code, found = tried(configured(tmp_path, otlp={"endpoint": f"http://127.0.0.1:{free_port()}"}))
+    step = found[0]["steps"][-1]
+    assert (code, step["name"], step["ok"]) == (Exit.FAILURE, "reach", False)
+    assert "'grpc', which is not installed: pip install 'otelsiem[gateway]'" in step["said"]
+    assert "the service is not at fault" in step["advice"]
+
+
+def test_a_destination_that_misses_its_package_does_not_keep_the_others_from_being_tried(
+    tmp_path: Path, splunk: FakeHec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe(*_: object) -> None:
+        raise MissingExtraError("This plugin", "plugin", "its_package")
+
+    monkeypatch.setattr("otelsiem.destinations.file.File.probe", probe)
+    there = {"file": {"path": str(tmp_path / "x")}, "splunk_hec": hec(splunk)}
+    code, found = tried(configured(tmp_path, **there))
+    assert (code, [one["ok"] for one in found]) == (Exit.FAILURE, [False, True])
+    assert last(found[0])[2].endswith("which is not installed: pip install 'otelsiem[plugin]'")
 
 
 def test_one_that_fails_does_not_keep_the_others_from_being_tried(tmp_path: Path, splunk: FakeHec) -> None:

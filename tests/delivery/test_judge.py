@@ -32,6 +32,7 @@ def test_p3_what_a_person_must_mend_holds_and_what_the_peer_must_mend_retries() 
     assert isinstance(judge(Failure("tls", "certificate has expired"), NOW), Hold)
     assert isinstance(judge(Failure("resolve", "no such host"), NOW), Hold)
     assert isinstance(judge(Failure("credentials", "none found"), NOW), Hold)
+    assert isinstance(judge(Failure("missing", "pip install it"), NOW), Hold)
     assert isinstance(judge(Failure("connect", "refused"), NOW), Retry)
     assert isinstance(judge(Failure("timeout", "10 s", sent=True), NOW), Retry)
 

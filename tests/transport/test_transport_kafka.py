@@ -447,4 +447,4 @@ transport.interrupt(); transport.close()
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     sentence = "the destination kafka needs the package 'confluent-kafka', which is not installed: pip install"
     assert len(told) == 2
-    assert all(sentence in line and "otelsiem[kafka]" in line and "kind='protocol'" in line for line in told)
+    assert all(sentence in line and "otelsiem[kafka]" in line and "kind='missing'" in line for line in told)

@@ -84,9 +84,9 @@ def post(
     return HttpRequest("POST", url + path, {"Content-Type": "application/x-ndjson"}, body, auth=auth)
 
 
-def holds(reply: Reply, *words: str) -> None:
+def holds(reply: Reply, *words: str, kind: str = "credentials") -> None:
     assert isinstance(reply, Failure), reply
-    assert (reply.kind, reply.sent) == ("credentials", False), reply
+    assert (reply.kind, reply.sent) == (kind, False), reply
     assert all(word in reply.detail for word in words), reply.detail
     assert SECRET not in reply.detail
     assert isinstance(judge(reply, 0), Hold)
@@ -188,7 +188,7 @@ def test_p3_without_botocore_the_command_that_installs_it_is_said(
         monkeypatch.setitem(sys.modules, name, None)
     there = SignedService(KEYS)
     with there.server:
-        holds(transport.perform(post(there)), "'botocore'", "pip install 'otelsiem[aws]'")
+        holds(transport.perform(post(there)), "'botocore'", "pip install 'otelsiem[aws]'", kind="missing")
         assert there.server.count == 0
 
 

@@ -68,7 +68,7 @@ def signed(request: HttpRequest, where: Target, auth: SigV4, known: Known, when:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
     except ModuleNotFoundError:  # nobody comes here without credentials, but credentials can outlive a package
-        raise WireError("credentials", str(MissingExtraError("SigV4", "aws", "botocore"))) from None
+        raise WireError("missing", str(MissingExtraError("SigV4", "aws", "botocore"))) from None
     headers = {name: value for name, value in request.headers.items() if not _of_a_signature(name)}
     headers["x-amz-date"] = when
     headers["x-amz-content-sha256"] = sha256(request.body).hexdigest()  # OpenSearch Serverless (aoss) insists on it

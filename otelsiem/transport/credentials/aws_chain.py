@@ -113,7 +113,7 @@ def find(auth: SigV4) -> Known:
         import botocore.exceptions
         import botocore.session
     except ModuleNotFoundError:
-        raise WireError("credentials", str(MissingExtraError("SigV4", "aws", "botocore"))) from None
+        raise WireError("missing", str(MissingExtraError("SigV4", "aws", "botocore"))) from None
     try:
         session = botocore.session.Session(profile=auth.profile or None)
         found = session.get_credentials()
