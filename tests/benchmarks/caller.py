@@ -17,12 +17,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -34,7 +35,7 @@ from tests.benchmarks.measure import sink
 from tests.benchmarks.subjects import TOKEN
 
 Way: TypeAlias = Literal[
-    "audit()", "audit(), journal", "SDK, AuditLog", "SDK, ours", "SDK, our exporter", "SDK, OTLP"
+    "a queue", "audit()", "audit(), journal", "SDK, AuditLog", "SDK, ours", "SDK, our exporter", "SDK, OTLP"
 ]  # fmt: skip
 STOCK: Way = "SDK, OTLP"
 HASH = "cdd01ef066bc6cf2"
@@ -158,6 +159,33 @@ def _audit(given: Given) -> Iterator[tuple[Say, Dropped]]:
 
 
 @contextmanager
+def _queue(_: Given) -> Iterator[tuple[Say, Dropped]]:
+    """The least that a call can be: what was said and when, put on a queue that a thread empties."""
+    queue: deque[tuple[int, str, dict[str, Any]]] = deque()
+    over = threading.Event()
+
+    def audit(event: str, /, **given: Any) -> None:
+        queue.append((time.time_ns(), event, given))
+
+    def say(n: int) -> None:
+        audit(
+            "authentication_failure", outcome="failure", severity="info", message=_SAID, tenant=_TENANTS[n % 7],
+            actor=_USERS[n % 997], actor_name=_NAMES[n % 997], address=_HOSTS[n % 250], session=_SESSIONS[n % 997],
+            action="login", reason="password does not match", attempts=n % 9, status_code=401,
+        )  # fmt: skip
+
+    def empty() -> None:
+        while not over.wait(0.05):
+            queue.clear()
+
+    thread = threading.Thread(target=empty)
+    thread.start()
+    yield say, lambda: 0
+    over.set()
+    thread.join()
+
+
+@contextmanager
 def _sdk(given: Given) -> Iterator[tuple[Say, Dropped]]:
     """Through a BatchLogRecordProcessor."""
     exporter: LogRecordExporter
@@ -234,6 +262,8 @@ def _hec(port: int) -> SplunkHec:
 
 
 def _way(given: Given) -> Callable[[Given], AbstractContextManager[tuple[Say, Dropped]]]:
+    if given.way == "a queue":
+        return _queue
     if given.way == "SDK, AuditLog":
         return _sdk_to_log
     return _audit if given.way.startswith("audit") else _sdk

@@ -26,7 +26,7 @@ from otelsiem.otlp.encode import encode
 from tests.benchmarks import load
 from tests.benchmarks.measure import cpu_seconds, drained, peak_mb, pin, sink
 from tests.benchmarks.records import standard
-from tests.benchmarks.subjects import oldest, start
+from tests.benchmarks.subjects import LEAST, oldest, start
 from tests.gateway_process import Gateway
 from tests.program import Program
 
@@ -148,7 +148,7 @@ def full_load(
     """As fast as it goes, for every size of request; small ones are fewer records, because they take longer."""
     for size in sizes:
         for transport in transports:
-            for subject in subjects:
+            for subject in [*subjects, LEAST] if transport == "grpc" else subjects:
                 yield Scene(subject, "load", transport, size, min(records, size * 20_000))
 
 

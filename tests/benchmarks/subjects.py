@@ -1,7 +1,7 @@
-"""What is measured: our gateway, and beside it the OpenTelemetry Collector doing the same work for the same sink.
+"""What is measured: our gateway, and beside it others that do the same work for the same sink.
 
 The Collector maps severity and stamps the hash by its transform processor, sends gzip as by default, and has its queue
-in memory or in `file_storage` with `fsync: true`, the durability that ours has.
+in memory or in `file_storage` with `fsync: true`, the durability that ours has. The prototype does less than all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.prototype import Prototype
 from tests.gateway_process import Gateway
 from tests.peers.artefacts import COLLECTOR
 from tests.peers.collector import Collector
@@ -22,6 +23,7 @@ from tests.program import free_port
 HASH = "cdd01ef066bc6cf2"
 TOKEN = "00000000-0000-0000-0000-000000000001"
 SUBJECTS = ("otelsiem", "collector file", "collector memory")
+LEAST = "prototype"  # takes gRPC alone
 
 
 def ours(directory: Path, sink: int, *, dead: bool, retry: Mapping[str, str]) -> Gateway:
@@ -83,10 +85,12 @@ class Peer(Collector):
 
 def start(
     subject: str, directory: Path, sink: int, *, dead: bool = False, retry: Mapping[str, str] = {}, queue: int = 64
-) -> Gateway | Peer:
+) -> Gateway | Peer | Prototype:
     """A running subject, ready for records; `queue`: how many requests the Collector's may hold (ours is the disk)."""
     if subject == "otelsiem":
         return ours(directory, sink, dead=dead, retry=retry)
+    if subject == LEAST:
+        return Prototype(directory, sink)
     if not COLLECTOR.path.exists():
         raise SystemExit("the Collector is not prepared: python3 -m tests.peers.prepare collector")
     return Peer(directory, sink, durable=subject == "collector file", retry=retry, queue=queue)
