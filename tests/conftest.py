@@ -43,7 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def no_log_on_a_closed_stream() -> Iterator[None]:
-    """What runs in this process, `otelsiem run` or a framework, leaves handlers whose streams end with its test."""
+    """What runs in this process, `otelsiem run` or a framework, leaves handlers whose streams end with its test.
+
+    And it keeps our log to itself, so that a later test would not see it.
+    """
     _let_go()
     yield
     _let_go()
@@ -54,6 +57,8 @@ def _let_go() -> None:
         for handler in list(logger.handlers):
             if getattr(getattr(handler, "stream", None), "closed", False):
                 logger.removeHandler(handler)
+    for logger in map(logging.getLogger, (NAME, *FOREIGN)):
+        logger.propagate = True
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def full_load(
     for size in sizes:
         for transport in transports:
             for subject in [*subjects, LEAST] if transport == "grpc" else subjects:
-                yield Scene(subject, "load", transport, size, min(records, size * 20_000))
+                yield Scene(subject, "load", transport, size, min(records, size * 5_000))
 
 
 def beside_trouble(subjects: Sequence[str], transports: Sequence[str], rate: float, seconds: float) -> Iterator[Scene]:
