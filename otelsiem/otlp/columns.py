@@ -15,10 +15,11 @@ from struct import unpack
 from typing import Any, TypeAlias
 
 from otelsiem.model.record import Record, Value
+from otelsiem.otlp.encode import varint
 from otelsiem.otlp.messages import ExportLogsServiceRequest
 from otelsiem.otlp.rules import DROPPED, NO_SPAN, NO_TRACE, clamped
 from otelsiem.otlp.skeleton import Numbers
-from otelsiem.otlp.walk import value
+from otelsiem.otlp.walk import held
 
 Raw: TypeAlias = Sequence[bytes]  # messages of one kind
 Attributes: TypeAlias = dict[str, Value]
@@ -54,11 +55,11 @@ def records(messages: Sequence[Any]) -> list[Record | None]:
     times, observed, numbers, words, events, bodies, attributes, traces, spans, flags, dropped = zip(
         *map(_fields, messages), strict=True
     )
-    held = _attributes([*map(_all, attributes)], events)
+    found = _attributes([*map(_all, attributes)], events)
     if any(dropped):
-        for found, count in zip(held, dropped, strict=True):
-            if count and found is not None:
-                found.setdefault(DROPPED, count)
+        for one, count in zip(found, dropped, strict=True):
+            if count and one is not None:
+                one.setdefault(DROPPED, count)
     if min(numbers) < 0 or max(numbers) > 24:
         numbers = tuple(map(clamped, numbers))
     made = map(
@@ -70,14 +71,14 @@ def records(messages: Sequence[Any]) -> list[Record | None]:
         words,
         events,
         _bodies(bodies),
-        held,
+        found,
         _hex(traces, NO_TRACE),
         _hex(spans, NO_SPAN),
         flags,
     )
-    if None not in held:
+    if None not in found:
         return [*made]
-    return [None if found is None else record for record, found in zip(made, held, strict=True)]
+    return [None if one is None else record for record, one in zip(made, found, strict=True)]
 
 
 def _hex(ids: Raw, none: bytes) -> Sequence[str]:
@@ -144,7 +145,7 @@ def _filling(width: int) -> Callable[..., Callable[..., Attributes]]:
     """
     keys, values = ([f"{name}{n}" for n in range(width)] for name in "kv")
     pairs = ", ".join(map(": ".join, zip(keys, values, strict=True)))
-    made: Callable[..., Callable[..., Attributes]] = eval(  # noqa: S307
+    made: Callable[..., Callable[..., Attributes]] = eval(  # noqa: S307 - nothing of a sender's
         f"lambda {', '.join(keys)}: lambda {', '.join(values)}: {{{pairs}}}"
     )
     return made
@@ -164,7 +165,7 @@ def _column(raws: Raw) -> tuple[str, Sequence[Value]] | None:
         return None
     messages = _parsed([(_ATTRIBUTE, raws)])[0].attributes
     keys = {message.key for message in messages}
-    return None if len(keys) > 1 else (keys.pop(), [*map(_value, [message.value for message in messages])])
+    return None if len(keys) > 1 else (keys.pop(), [held(message.value) for message in messages])
 
 
 def _read(raws: Raw, head: bytes) -> Sequence[Value] | None:
@@ -187,11 +188,7 @@ def _bodies(pieces: Sequence[Raw]) -> Sequence[Value]:
         texts = _BODIES.read([*map(itemgetter(0), pieces)], b"")
         if texts is not None:
             return texts
-    return [_value(record.body) for record in _parsed([(_BODY, each) for each in pieces])]
-
-
-def _value(message: Any) -> Value:
-    return message.string_value or message.int_value or value(message)
+    return [held(record.body) for record in _parsed([(_BODY, each) for each in pieces])]
 
 
 def _parsed(fields: Sequence[tuple[bytes, Raw]]) -> Sequence[Any]:
@@ -199,16 +196,16 @@ def _parsed(fields: Sequence[tuple[bytes, Raw]]) -> Sequence[Any]:
 
     They are parsed where they stand in a request, as deep inside: protobuf takes no more and no less than there.
     """
-    records = b"".join([_VALUE + _varint(len(said)) + said for tag, raws in fields for said in [_repeated(tag, raws)]])
-    scope_logs = b"\x12" + _varint(len(records)) + records
-    request = ExportLogsServiceRequest.FromString(b"\x0a" + _varint(len(scope_logs)) + scope_logs)
+    records = b"".join([_VALUE + varint(len(said)) + said for tag, raws in fields for said in [_repeated(tag, raws)]])
+    scope_logs = b"\x12" + varint(len(records)) + records
+    request = ExportLogsServiceRequest.FromString(b"\x0a" + varint(len(scope_logs)) + scope_logs)
     messages: Sequence[Any] = request.resource_logs[0].scope_logs[0].log_records[:]
     return messages
 
 
 def _repeated(tag: bytes, raws: Raw) -> bytes:
     sizes = [*map(len, raws)]
-    before = {size: tag + _varint(size) for size in {*sizes}}
+    before = {size: tag + varint(size) for size in {*sizes}}
     return b"".join(chain.from_iterable(zip(map(before.__getitem__, sizes), raws, strict=True)))
 
 
@@ -230,7 +227,7 @@ def _ints(bare: Raw, size: int) -> Sequence[Value] | None:
     joined = b"".join(bare)
     if len(joined) != size or not all(bare) or max(map(itemgetter(-1), bare)) >= _LONG:  # one does not end in a number
         return None
-    found: Sequence[Value] = Numbers.FromString(_PACKED + _varint(size) + joined).ints[:]
+    found: Sequence[Value] = Numbers.FromString(_PACKED + varint(size) + joined).ints[:]
     return found if len(found) == len(bare) else None  # none holds two
 
 
@@ -284,18 +281,9 @@ def _length(size: int) -> tuple[bytes, int]:
     """Of so many bytes, those that say how long the others are, and how many these are; -1: so many cannot be said."""
     for digits in range(1, 6):
         rest = size - digits
-        if rest >= 0 and len(said := _varint(rest)) == digits:
+        if rest >= 0 and len(said := varint(rest)) == digits:
             return said, rest
     return b"", -1
-
-
-def _varint(number: int) -> bytes:
-    said = bytearray()
-    while number >= _LONG:
-        said.append(number & 0x7F | _LONG)
-        number >>= 7
-    said.append(number)
-    return bytes(said)
 
 
 _BODIES = _Kind((_TEXT,), 1, _texts)

@@ -10,21 +10,15 @@ try:
         ExportLogsServiceRequest,
         ExportLogsServiceResponse,
     )
-    from opentelemetry.proto.common.v1.common_pb2 import (
-        AnyValue,
-        InstrumentationScope,
-        KeyValue,
-    )
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 except ImportError as error:
     raise MissingExtraError("OTLP", "gateway", "opentelemetry-proto") from error
 
 __all__ = [
-    "AnyValue",
     "DecodeError",
     "ExportLogsServiceRequest",
     "ExportLogsServiceResponse",
     "InstrumentationScope",
-    "KeyValue",
     "Resource",
 ]

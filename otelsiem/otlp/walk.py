@@ -18,7 +18,7 @@ MOST = 10_000  # attributes that are there at once: 10 million of them were 6 Gi
 
 def records(messages: Sequence[Any]) -> list[Record]:
     """A record for each LogRecord, still without an id."""
-    outermost = value
+    outermost = value  # a local name costs less
     known = dict[str, str]().setdefault  # one text for each key: later look-ups find it by identity
     no_trace, no_span = NO_TRACE, NO_SPAN
     made: list[Record] = []
@@ -29,12 +29,12 @@ def records(messages: Sequence[Any]) -> list[Record]:
         span_id = message.span_id
         severity = message.severity_number
         pairs = message.attributes
-        held: dict[str, Value] = {
+        attributes: dict[str, Value] = {
             known(key := kv.key, key): (said := kv.value).string_value or said.int_value or outermost(said)
             for kv in (pairs[:] if len(pairs) < MOST else pairs)
         }  # fmt: skip
         if message.dropped_attributes_count:
-            held.setdefault(DROPPED, message.dropped_attributes_count)
+            attributes.setdefault(DROPPED, message.dropped_attributes_count)
         keep(
             Record(
                 "",
@@ -44,7 +44,7 @@ def records(messages: Sequence[Any]) -> list[Record]:
                 message.severity_text,
                 message.event_name,
                 body.string_value or outermost(body),
-                held,
+                attributes,
                 # another length and all zero are "absent" (logs.proto, LogRecord.trace_id)
                 trace_id.hex() if len(trace_id) == 16 and trace_id != no_trace else "",
                 span_id.hex() if len(span_id) == 8 and span_id != no_span else "",
@@ -56,10 +56,15 @@ def records(messages: Sequence[Any]) -> list[Record]:
 
 def attributes(holder: Any) -> dict[str, Value]:
     """The attributes of a resource or scope, and how many its sender dropped."""
-    held: dict[str, Value] = {kv.key: kv.value.string_value or value(kv.value) for kv in holder.attributes}
+    found = {kv.key: held(kv.value) for kv in holder.attributes}
     if holder.dropped_attributes_count:
-        held.setdefault(DROPPED, holder.dropped_attributes_count)
-    return held
+        found.setdefault(DROPPED, holder.dropped_attributes_count)
+    return found
+
+
+def held(message: Any) -> Value:
+    """What an AnyValue holds that no other holds; `records` has it written out."""
+    return message.string_value or message.int_value or value(message)
 
 
 def value(message: Any, depth: int = 1) -> Value:
@@ -74,5 +79,5 @@ def value(message: Any, depth: int = 1) -> Value:
         case None | "string_value_strindex":  # the latter belongs to profiles: there is no table to look it up in
             return None
         case kind:
-            held: Value = getattr(message, kind)
-            return held
+            found: Value = getattr(message, kind)
+            return found
