@@ -31,7 +31,7 @@ def test_p5_couriers_that_do_not_end_take_their_grace_together(tmp_path: Path, m
     clock = [1_000.0]
     with Clerk() as clerk, house(tmp_path, clerk, couriers=4) as made:
         couriers: Any = made.exporter._couriers
-        made.exporter._couriers = [Stubborn(clock) for _ in couriers]  # type: ignore[misc]
+        made.exporter._couriers = [Stubborn(clock) for _ in couriers]  # type: ignore[misc]  # they stand in for couriers
         monkeypatch.setattr(module, "time", Clock(clock))
         for _ in range(100):  # as many exporters, one after the other
             made.exporter.stop(1_005.0)

@@ -46,8 +46,7 @@ def judge_http(answer: Answer, now: int) -> Outcome:
 
 
 def judge_failure(failure: Failure) -> Outcome:
-    """No answer at all: an unknown host, a bad certificate, no credentials, a package that is not installed wait for a
-    person, the rest for the peer."""
+    """No answer at all: an unknown host, a bad certificate, what we lack ourselves wait for a person, others retry."""
     reason = f"{failure.kind}: {failure.detail}"
     match failure.kind:
         case "resolve" | "proxy" | "tls" | "credentials" | "protocol" | "missing":

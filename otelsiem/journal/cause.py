@@ -14,6 +14,12 @@ _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
 
 
+def code(error: BaseException | None) -> int:
+    """SQLite's primary result code; 0 = this is none of its errors."""
+    found: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return found
+
+
 def known(error: BaseException) -> str:
     """What a person needs to be told; "" = nobody knows, and only a traceback helps."""
     match error:
@@ -21,7 +27,7 @@ def known(error: BaseException) -> str:
             return str(error)
         case OSError() if error.errno in _DISK:
             return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
-        case sqlite3.Error() if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE:
+        case sqlite3.Error() if code(error) in _SQLITE:
             return f"the journal cannot be written: {error}"
         case _:
             return ""

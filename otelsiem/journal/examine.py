@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from otelsiem.journal import wal
+from otelsiem.journal.cause import code
 from otelsiem.journal.check import check
 from otelsiem.journal.findings import ANEW, Diagnosis
 from otelsiem.journal.pages import Pages
@@ -58,7 +59,7 @@ def _torn(path: Path, error: JournalError) -> bool:
     if isinstance(error, NewerError):
         return False  # however much of it looks like ours: what is new in it would be thrown away
     if isinstance(error.__cause__, sqlite3.DatabaseError):
-        return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _OUTSIDE
+        return code(error.__cause__) not in _OUTSIDE
     with contextlib.closing(sqlite3.connect(":memory:")) as pattern:
         pattern.executescript(TABLES)
         ours = pattern.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()

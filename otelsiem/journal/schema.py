@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from otelsiem.journal.cause import code
 from otelsiem.model.errors import JournalError
 
 APPLICATION = 0x4F53_494D  # "OSIM", at byte 68 of the file
@@ -155,6 +156,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _advice(error: sqlite3.DatabaseError) -> str:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+    if code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return "the file is torn or foreign: `otelsiem journal repair` brings back what can be read of a torn one"
     return "check the disk and the permissions"

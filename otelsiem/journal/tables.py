@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from otelsiem.journal.cause import code
 from otelsiem.journal.gate import GATE
 from otelsiem.journal.omitted import SINCE
 from otelsiem.journal.reserve import Reserve
@@ -68,7 +69,7 @@ class Tables:
             raise
 
     def no_room(self, error: Exception) -> bool:
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        return code(error) == sqlite3.SQLITE_FULL
 
     # --- the writer's thread: what is there ----------------------------------------------------------------------
 
@@ -110,7 +111,7 @@ class Tables:
                 return
             except sqlite3.OperationalError as error:
                 # Nobody else should write this file; a person with the sqlite3 shell might.
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                if code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             time.sleep(0.005)
 

@@ -89,8 +89,7 @@ STOPPING = Refusal("stopping", "the gateway is stopping", 503, UNAVAILABLE, COME
 
 
 class Complaints:
-    """Logs failures that are ours: in a sentence where the cause is known, else with a traceback; each again only after
-    a minute."""
+    """Logs failures that are ours, each once a minute: a sentence where the cause is known, else with a traceback."""
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, str], float] = {}
